@@ -1,0 +1,1 @@
+"""WaMe Box: a WhatsApp gateway and campaign manager in one process."""

@@ -1,0 +1,83 @@
+"""The live hub: tells open pages what changed. One SSE stream a browser, many topics on it; nothing is stored here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+QUEUE_LIMIT = 256
+HEARTBEAT_SECONDS = 20.0
+
+
+@dataclass(eq=False)
+class Subscription:
+    """What one stream waits for. A slow reader loses its oldest news, never the box's memory."""
+
+    topics: frozenset[tuple[int, str]]
+    queue: asyncio.Queue[tuple[str, Any]] = field(default_factory=lambda: asyncio.Queue(QUEUE_LIMIT))
+
+    def offer(self, topic: str, data: Any) -> None:
+        if self.queue.full():
+            self.queue.get_nowait()
+        self.queue.put_nowait((topic, data))
+
+
+class LiveHub:
+    """Topics belong to an account: `session:ses_…`, `campaign:cmp_…`, `messages`. Publish on the loop's thread."""
+
+    def __init__(self) -> None:
+        self._by_topic: dict[tuple[int, str], set[Subscription]] = {}
+        self._closed = asyncio.Event()
+
+    def publish(self, account_id: int, topic: str, data: Any = None) -> None:
+        for subscription in self._by_topic.get((account_id, topic), ()):
+            subscription.offer(topic, data)
+
+    @contextmanager
+    def subscribe(self, account_id: int, topics: list[str]) -> Any:
+        subscription = Subscription(frozenset((account_id, topic) for topic in topics))
+        for topic in subscription.topics:
+            self._by_topic.setdefault(topic, set()).add(subscription)
+        try:
+            yield subscription
+        finally:
+            for topic in subscription.topics:
+                listeners = self._by_topic[topic]
+                listeners.discard(subscription)
+                if not listeners:
+                    del self._by_topic[topic]
+
+    def close(self) -> None:
+        """Ends every stream: a stopping box does not wait for browsers."""
+        self._closed.set()
+
+    async def stream(self, account_id: int, topics: list[str]) -> AsyncIterator[bytes]:
+        """Server-sent events: `event: <topic>` with JSON data, and a comment every 20 s that keeps proxies calm."""
+        with self.subscribe(account_id, topics) as subscription:
+            yield b"retry: 3000\n: open\n\n"
+            while not self._closed.is_set():
+                item = await self._next(subscription)
+                if item is not None:
+                    yield sse(*item)
+                elif not self._closed.is_set():
+                    yield b": still here\n\n"
+
+    async def _next(self, subscription: Subscription) -> tuple[str, Any] | None:
+        getter = asyncio.ensure_future(subscription.queue.get())
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({getter, closed}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return getter.result() if getter.done() else None
+        finally:
+            getter.cancel()
+            closed.cancel()
+
+
+def sse(event: str, data: Any) -> bytes:
+    """One server-sent event; the data is JSON, so that it never holds a bare line break."""
+    return b"event: " + event.encode() + b"\ndata: " + msgspec.json.encode(data) + b"\n\n"
