@@ -24,7 +24,9 @@ SOURCES: tuple[tuple[Path, str, str], ...] = (
 )
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 # `silent` off: a template with an error is an error here, not a template without texts.
-TEMPLATE_OPTIONS = {"trimmed": "true", "silent": "false", "newstyle_gettext": "true"}
+TEMPLATE_OPTIONS = {option: "true" for option in ("trimmed", "trim_blocks", "lstrip_blocks", "newstyle_gettext")} | {
+    "silent": "false"
+}
 WIDTH = 120
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")

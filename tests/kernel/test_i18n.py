@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import jinja2
 import pytest
 
-from wame_box.kernel import i18n
+from wame_box.kernel import i18n, pages
 from wame_box.kernel.i18n import gettext as _
 from wame_box.kernel.i18n import ngettext, use_language
 
@@ -108,10 +107,8 @@ async def test_each_task_speaks_its_own_language(clone: Path) -> None:
 
 
 def test_templates_escape_what_goes_into_a_text(clone: Path) -> None:
-    environment = jinja2.Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(i18n.template_gettext, i18n.template_ngettext, newstyle=True)  # type: ignore[attr-defined]
-    page = environment.from_string(
+    pages._environment.cache_clear()
+    page = pages._environment().from_string(
         "{{ _('Hello %(name)s', name='<i>') }} {% trans %}\n Good\n <b>day</b>\n{% endtrans %} {{ _('50 %%') }} "
         "{% trans num=n %}One contact{% pluralize %}{{ num }} contacts{% endtrans %}"
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from wame_box.kernel.errors import N_
 from wame_box.kernel.paths import asset_dir
 
-__all__ = ["DEFAULT", "FILTERS", "LANGUAGES", "N_", "gettext", "ngettext", "use_language"]
+__all__ = ["DEFAULT", "LANGUAGES", "N_", "gettext", "ngettext", "use_language"]
 
 LANGUAGES = {"en": "English", "fr": "Français", "es": "Español"}
 DEFAULT = "en"
@@ -66,16 +66,6 @@ def ngettext(one: str, many: str, num: int, /, **params: object) -> str:
     """The singular or plural for `num`, which is also the placeholder `%(num)s`, written as the language writes it."""
     found = translations(_language.get()).ngettext(one, many, num)
     return found % {"num": show_number(num), **params}
-
-
-def template_gettext(text: str) -> str:
-    """For Jinja, which fills the placeholders itself so that it can escape what goes in."""
-    return translations(_language.get()).gettext(text)
-
-
-def template_ngettext(one: str, many: str, num: int) -> str:
-    """For Jinja, as `template_gettext`."""
-    return translations(_language.get()).ngettext(one, many, num)
 
 
 @cache
@@ -182,22 +172,3 @@ def _locale() -> Locale:
 @cache
 def _locale_of(language: str) -> Locale:
     return Locale.parse(language)
-
-
-# What templates call, and how: `{{ message.created_at | datetime }}`.
-FILTERS: dict[str, Any] = {
-    "datetime": show_datetime,
-    "date": show_date,
-    "time": show_time,
-    "relative": show_relative,
-    "duration": show_duration,
-    "number": show_number,
-    "percent": show_percent,
-}
-
-
-def speak(language: str, zone: str | None = None) -> None:
-    """Speak this language from here on in this task: for the task of one request."""
-    _language.set(language if language in LANGUAGES else DEFAULT)
-    if zone is not None:
-        _zone.set(zone if is_time_zone(zone) else "UTC")
