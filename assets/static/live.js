@@ -1,0 +1,90 @@
+// Live numbers: one event stream for the whole page, open only while it is looked at.
+// An element says data-live="topic" and data-live-src="/partial": its content is fetched again, at most once a second,
+// when the topic speaks. Other code listens to the DOM event `live:<topic>` (detail = the event's data).
+(() => {
+  "use strict";
+  const PAUSE = 1000;
+  const timers = new WeakMap();
+  const last = new WeakMap();
+  let stream = null;
+  let listening = "";
+  let retry = 0;
+  let retryTimer = 0;
+
+  const parts = () => [...document.querySelectorAll("[data-live]")];
+  const topicsOf = (part) => part.dataset.live.split(/[\s,]+/).filter(Boolean);
+
+  async function refresh(part) {
+    timers.delete(part);
+    last.set(part, Date.now());
+    if (!part.isConnected || part.contains(document.activeElement?.closest("form, details[open]"))) return later(part);
+    let answer;
+    try {
+      answer = await fetch(part.dataset.liveSrc, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    } catch {
+      return; // offline: the stream's return fetches again
+    }
+    if (!answer.ok || answer.redirected) return;
+    part.innerHTML = await answer.text();
+    window.htmx?.process(part);
+    window.box?.prepare(part);
+    part.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));
+    listen();
+  }
+
+  function later(part) {
+    if (!part.isConnected || !part.dataset.liveSrc || timers.has(part)) return;
+    const wait = Math.max(0, (last.get(part) || 0) + PAUSE - Date.now());
+    timers.set(part, setTimeout(() => refresh(part), wait));
+  }
+
+  function heard(topic, event) {
+    let detail = null;
+    try {
+      detail = event.data ? JSON.parse(event.data) : null;
+    } catch {
+      return;
+    }
+    document.dispatchEvent(new CustomEvent(`live:${topic}`, { detail }));
+    for (const part of parts()) if (topicsOf(part).includes(topic)) later(part);
+  }
+
+  function stop() {
+    clearTimeout(retryTimer);
+    stream?.close();
+    stream = null;
+    listening = "";
+  }
+
+  function failed() {
+    if (stream?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    stop();
+    retryTimer = setTimeout(() => open(true), Math.min(30000, 1000 * 2 ** retry++) * (0.75 + Math.random() / 2));
+  }
+
+  function open(again) {
+    const topics = [...new Set(parts().flatMap(topicsOf))].sort();
+    const wanted = topics.join(",");
+    if (wanted === listening && stream) return;
+    stop();
+    if (!wanted || document.hidden) return;
+    listening = wanted;
+    stream = new EventSource(`/live?topics=${encodeURIComponent(wanted)}`);
+    let opened = !again;
+    stream.addEventListener("open", () => {
+      retry = 0;
+      if (opened) opened = false; // the page is as new as this first stream
+      else parts().forEach(later); // something may have been missed
+    });
+    stream.addEventListener("error", failed);
+    for (const topic of topics) stream.addEventListener(topic, (event) => heard(topic, event));
+  }
+
+  const listen = () => open(false);
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : open(true)));
+  addEventListener("pagehide", stop);
+  addEventListener("pageshow", (event) => event.persisted && open(true));
+  document.addEventListener("htmx:afterSettle", listen);
+  listen();
+})();
