@@ -139,9 +139,12 @@ def _quick(cleaned: str, home: str | None) -> str | None:
     """The answer for a plain mobile number in a tenth of the time of the library's parser; None when in any doubt."""
     if cleaned[0] == "0":
         at_home = _mobiles_at_home(home) if home else None
-        return f"+{at_home[0]}{cleaned[1:]}" if at_home and at_home[1].fullmatch(cleaned, 1) else None
+        e164 = f"+{at_home[0]}{cleaned[1:]}" if at_home else ""
+        return e164 if at_home and (at_home[1].fullmatch(cleaned, 1) or _FICTION.fullmatch(e164)) else None
     if cleaned[0] != "+":
         return None
+    if _FICTION.fullmatch(cleaned):
+        return cleaned
     for end in (2, 3, 4):
         patterns = _mobiles_of_code(cleaned[1:end])
         if patterns is not None:
