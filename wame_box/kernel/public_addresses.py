@@ -1,0 +1,50 @@
+"""Which addresses a member may make the box talk to: the public internet's, and those that the operator opened."""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from wame_box.kernel.settings import Network
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # how a network without IPv4 reaches it
+_NEVER: tuple[Network, ...] = (
+    ipaddress.IPv6Network("2002::/16"),  # 6to4 and Teredo: an IPv4 address inside, and nobody's web server
+    ipaddress.IPv6Network("2001::/32"),
+    ipaddress.IPv4Network("192.88.99.0/24"),
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's host, reachable from each of its machines
+)
+
+
+def is_permitted(address: Address, allowed: Iterable[Network] = ()) -> bool:
+    """Whether requests may go there. `allowed` are the private networks that the operator opened."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_permitted(address.ipv4_mapped, allowed)
+        if address in _NAT64:
+            return is_permitted(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF), allowed)
+    if any(address in network for network in allowed):
+        return True
+    return _is_public(address)
+
+
+def _is_public(address: Address) -> bool:
+    if any(address in network for network in _NEVER):
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_V6:
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
+def literal_address(host: str) -> Address | None:
+    """The address that a host name spells out, in any way the system reads it: `127.1`, `2130706433`, `0x7f000001`."""
+    try:
+        return ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
