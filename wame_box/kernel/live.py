@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ import msgspec
 
 QUEUE_LIMIT = 256
 HEARTBEAT_SECONDS = 20.0
+STILL_HERE = b": still here\n\n"
 
 
 @dataclass(eq=False)
@@ -39,7 +40,7 @@ class LiveHub:
             subscription.offer(topic, data)
 
     @contextmanager
-    def subscribe(self, account_id: int, topics: list[str]) -> Any:
+    def subscribe(self, account_id: int, topics: list[str]) -> Iterator[Subscription]:
         subscription = Subscription(frozenset((account_id, topic) for topic in topics))
         for topic in subscription.topics:
             self._by_topic.setdefault(topic, set()).add(subscription)
@@ -56,16 +57,19 @@ class LiveHub:
         """Ends every stream: a stopping box does not wait for browsers."""
         self._closed.set()
 
+    async def follow(self, subscription: Subscription) -> AsyncIterator[tuple[str, Any] | None]:
+        """(topic, data) as it comes, None after 20 s of silence. Ends when the box stops."""
+        while not self._closed.is_set():
+            item = await self._next(subscription)
+            if item is not None or not self._closed.is_set():
+                yield item
+
     async def stream(self, account_id: int, topics: list[str]) -> AsyncIterator[bytes]:
         """Server-sent events: `event: <topic>` with JSON data, and a comment every 20 s that keeps proxies calm."""
         with self.subscribe(account_id, topics) as subscription:
             yield b"retry: 3000\n: open\n\n"
-            while not self._closed.is_set():
-                item = await self._next(subscription)
-                if item is not None:
-                    yield sse(*item)
-                elif not self._closed.is_set():
-                    yield b": still here\n\n"
+            async for item in self.follow(subscription):
+                yield sse(*item) if item is not None else STILL_HERE
 
     async def _next(self, subscription: Subscription) -> tuple[str, Any] | None:
         getter = asyncio.ensure_future(subscription.queue.get())

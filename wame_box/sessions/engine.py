@@ -157,7 +157,7 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True)
 class SessionContext:
-    """What an engine knows of its session at start."""
+    """What an engine knows of its session at start. `number`: None when the box knows no link; keys of an older one are void."""
 
     session_id: int
     account_id: int
@@ -172,13 +172,20 @@ class Engine(Protocol):
     capabilities: Capabilities
 
     async def start(self) -> None:
-        """Connects; shows QR codes when the session is not paired. Reconnects by itself with capped, jittered backoff."""
+        """Begins to connect, in the background; shows QR codes when the session is not paired. Reconnects by itself with
+        capped, jittered backoff."""
+
+    async def wait(self) -> None:
+        """Returns when the engine came to its end by itself (logged out, banned); raises what broke it."""
+
+    async def alive(self) -> bool:
+        """The self-probe: asks the server something and says whether it answered. False: connected but deaf."""
 
     async def stop(self) -> None:
-        """Releases everything: sockets, tasks, memory."""
+        """Releases everything: sockets, tasks, memory. Sends under way fail with EngineError. May be called twice."""
 
     async def logout(self) -> None:
-        """Unlinks on WhatsApp's side, then forgets its keys."""
+        """Unlinks on WhatsApp's side, then forgets its keys. Works on an engine that was not started, too."""
 
     async def send(self, message: OutboundMessage) -> Sent:
         """Returns on the server's ack.
@@ -200,3 +207,12 @@ class Engine(Protocol):
 
         Raises: EngineError when it is gone or the engine has no media.
         """
+
+
+class EngineFactory(Protocol):
+    """Makes the engines of one kind."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def __call__(self, context: SessionContext) -> Engine: ...
