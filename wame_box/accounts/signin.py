@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from wame_box.accounts import store
 from wame_box.accounts.access import LOGIN_DAYS
+from wame_box.accounts.models import Caller
 from wame_box.kernel.clock import DAY, MINUTE, Clock
 from wame_box.kernel.db import Database, Tx
-from wame_box.kernel.errors import N_, Problem, Refused, register
+from wame_box.kernel.errors import N_, Problem, Refused, invalid, register
 from wame_box.kernel.secrets import check_password, hash_password, new_token, verify_password
 
 register(
     {
         "sign_in_failed": Problem(401, N_("Email address or password is wrong.")),
         "sign_in_throttled": Problem(429, N_("Too many attempts. Please wait %(minutes)s minutes and try again.")),
+        "password_wrong": Problem(422, N_("This is not your password.")),
         "member_unknown": Problem(404, N_("There is no member with this email address.")),
     }
 )
@@ -91,6 +93,33 @@ def open_login(tx: Tx, member_id: int, visitor: Visitor) -> str:
     store.delete_expired_logins(tx)
     store.insert_login(tx, digest, member_id, account_id, visitor.user_agent, visitor.address, tx.now + LOGIN_DAYS * DAY)
     return token
+
+
+async def change_password(
+    db: Database, throttle: Throttle, caller: Caller, old: str, new: str, visitor: Visitor
+) -> str:
+    """The member's own new password. Ends every login of his and opens a new one, whose token is returned.
+
+    Raises: Refused("sign_in_throttled"), Refused("invalid_input") naming the field.
+    """
+    name = f"member:{caller.member_id}"
+    throttle.check(name)
+    member = await db.read(store.member_by_email, caller.email)
+    if member is None or not await verify_password(member.password_hash, old):
+        throttle.failed(name)
+        raise invalid("old_password", "password_wrong")
+    try:
+        check_password(new, member.email)
+    except Refused as error:
+        raise invalid("new_password", error.code, **error.params) from None
+    password_hash = await hash_password(new)
+    return await db.write(_replace_own_password, member.id, password_hash, visitor)
+
+
+def _replace_own_password(tx: Tx, member_id: int, password_hash: str, visitor: Visitor) -> str:
+    store.set_password(tx, member_id, password_hash)
+    store.delete_logins_of(tx, member_id)
+    return open_login(tx, member_id, visitor)
 
 
 async def reset_password(db: Database, email: str, password: str) -> None:

@@ -172,3 +172,12 @@ def _locale() -> Locale:
 @cache
 def _locale_of(language: str) -> Locale:
     return Locale.parse(language)
+
+
+def regions() -> list[tuple[str, str]]:
+    """(ISO 3166 code, name in the language spoken now) of every country, sorted by name."""
+    names = ((code, name) for code, name in _locale().territories.items() if len(code) == 2 and code not in NO_COUNTRY)
+    return sorted(names, key=lambda pair: pair[1].casefold())
+
+
+NO_COUNTRY = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}

@@ -81,7 +81,7 @@ def _run_once(tx: Tx, wish: Once, status: int, fn: Callable[..., Any], *args: An
     body = msgspec.json.encode(fn(tx, *args, **kwargs))
     if wish.key:
         tx.run(
-            "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)",
             wish.account_id,
             wish.key,
             wish.route,
@@ -94,14 +94,12 @@ def _run_once(tx: Tx, wish: Once, status: int, fn: Callable[..., Any], *args: An
 
 
 def _find(tx: Tx, wish: Once) -> _Stored | None:
-    tx.run(
-        "DELETE FROM idempotency WHERE account_id = ? AND key = ? AND created_at < ?", wish.account_id, wish.key, tx.now - KEPT
-    )
     return tx.one(
         _Stored,
-        "SELECT route, body_hash, status, answer FROM idempotency WHERE account_id = ? AND key = ?",
+        "SELECT route, body_hash, status, answer FROM idempotency WHERE account_id = ? AND key = ? AND created_at >= ?",
         wish.account_id,
         wish.key,
+        tx.now - KEPT,
     )
 
 

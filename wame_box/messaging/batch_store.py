@@ -1,0 +1,118 @@
+"""The only SQL of batches."""
+
+from __future__ import annotations
+
+from wame_box.kernel import ids
+from wame_box.kernel.db import Sql, Tx
+from wame_box.messaging.models import Batch, BatchStatus
+
+COLUMNS = (
+    "id, account_id, session_id, kind, status, total, sent, delivered, read, replied, failed, cancelled, complete,"
+    " created_at, finished_at"
+)
+COUNTERS = {"total", "sent", "delivered", "read", "replied", "failed", "cancelled"}
+
+
+def insert(tx: Tx, account_id: int, session_id: int, kind: str) -> int:
+    batch_id = ids.new_id()
+    tx.run(
+        "INSERT INTO batches (id, account_id, session_id, kind, status, created_at) VALUES (?, ?, ?, ?, 'running', ?)",
+        batch_id,
+        account_id,
+        session_id,
+        kind,
+        tx.now,
+    )
+    return batch_id
+
+
+def batch(sql: Sql, account_id: int, batch_id: int) -> Batch | None:
+    return sql.one(Batch, f"SELECT {COLUMNS} FROM batches WHERE account_id = ? AND id = ?", account_id, batch_id)  # noqa: S608
+
+
+def running_of(sql: Sql, session_id: int) -> list[int]:
+    return sql.values("SELECT id FROM batches WHERE session_id = ? AND status = 'running' ORDER BY id", session_id)
+
+
+def count(tx: Tx, batch_id: int, **changes: int) -> None:
+    """Adds to counters: `count(tx, 7, sent=1, failed=-1)`."""
+    if not changes.keys() <= COUNTERS:
+        raise ValueError(f"no such counter among {sorted(changes)}")
+    columns = ", ".join(f"{name} = {name} + ?" for name in changes)
+    tx.run(f"UPDATE batches SET {columns} WHERE id = ?", *changes.values(), batch_id)  # noqa: S608 (names checked above)
+
+
+def mark_complete(tx: Tx, batch_id: int) -> None:
+    tx.run("UPDATE batches SET complete = 1 WHERE id = ?", batch_id)
+
+
+def finish_if_done(tx: Tx, batch_id: int) -> bool:
+    """Moves a full batch whose messages all came to an end from running to finished. True when it did so now."""
+    changed = tx.run(
+        "UPDATE batches SET status = 'finished', finished_at = ? WHERE id = ? AND status = 'running' AND complete = 1"
+        " AND sent + failed + cancelled >= total",
+        tx.now,
+        batch_id,
+    )
+    return changed == 1
+
+
+def move(tx: Tx, account_id: int, batch_id: int, old: tuple[BatchStatus, ...], new: BatchStatus) -> bool:
+    """A guarded change of status; False when the batch was in none of the old ones."""
+    marks = ", ".join("?" for _ in old)
+    ended = tx.now if new in (BatchStatus.STOPPED, BatchStatus.FINISHED) else None
+    changed = tx.run(
+        f"UPDATE batches SET status = ?, finished_at = ? WHERE account_id = ? AND id = ? AND status IN ({marks})",  # noqa: S608
+        new,
+        ended,
+        account_id,
+        batch_id,
+        *old,
+    )
+    return changed == 1
+
+
+def cancel_some(tx: Tx, batch_id: int, limit: int) -> int:
+    """Cancels queued messages of a batch, some at a time. Returns how many."""
+    session_id = tx.value("SELECT session_id FROM batches WHERE id = ?", batch_id)
+    changed = tx.run(
+        "UPDATE messages SET status = 'cancelled', error = 'batch_stopped' WHERE id IN (SELECT id FROM messages"
+        " WHERE session_id = ? AND batch_id = ? AND status = 'queued' AND is_new IN (0, 1) LIMIT ?)",
+        session_id,
+        batch_id,
+        limit,
+    )
+    if changed:
+        count(tx, batch_id, cancelled=changed)
+    return changed
+
+
+def stopped_with_rest(sql: Sql) -> list[int]:
+    """Stopped batches that still have queued messages to cancel."""
+    return sql.values(
+        "SELECT b.id FROM batches b WHERE b.status = 'stopped' AND b.sent + b.failed + b.cancelled < b.total"
+        " AND EXISTS (SELECT 1 FROM messages m WHERE m.session_id = b.session_id AND m.batch_id = b.id AND m.status = 'queued')"
+    )
+
+
+def sent_per_minute(sql: Sql, batch_id: int, step: int) -> list[tuple[int, int, int, int, int]]:
+    """(start of the step in ms, sent, delivered, read, failed) counted by the step in which each happened."""
+    parts = " UNION ALL ".join(
+        f"SELECT {column} / :step * :step AS moment, '{column}' AS what FROM messages"  # noqa: S608 (names of ours)
+        f" WHERE batch_id = :batch AND {column} IS NOT NULL"
+        for column in ("sent_at", "delivered_at", "read_at", "failed_at")
+    )
+    query = (
+        "SELECT moment, sum(what = 'sent_at'), sum(what = 'delivered_at'), sum(what = 'read_at'), sum(what = 'failed_at')"  # noqa: S608
+        f" FROM ({parts}) GROUP BY moment ORDER BY moment"
+    ).replace(":step", str(int(step)))
+    return sql.rows(query.replace(":batch", str(int(batch_id))))  # type: ignore[return-value]
+
+
+def failures(sql: Sql, batch_id: int) -> list[tuple[str, int]]:
+    """(error code, how many), most frequent first."""
+    return sql.rows(  # type: ignore[return-value]
+        "SELECT coalesce(error, 'unknown'), count(*) FROM messages WHERE batch_id = ? AND status = 'failed'"
+        " GROUP BY 1 ORDER BY 2 DESC",
+        batch_id,
+    )

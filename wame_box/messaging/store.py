@@ -1,0 +1,344 @@
+"""The only SQL of messages, their contents, and whom a session knows. Batches have `batch_store.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wame_box.kernel import ids
+from wame_box.kernel.db import Sql, Tx
+from wame_box.messaging.models import Direction, Message, MessageStatus, Priority
+from wame_box.sessions.engine import MessageKind
+
+COLUMNS = (
+    "m.id, m.account_id, m.session_id, m.batch_id, m.contact_id, m.direction, m.kind, m.address, m.status, m.due_at,"
+    " m.wait_reason, m.wa_id, m.reference, m.attempts, m.error, m.created_at, m.sent_at, m.delivered_at, m.read_at,"
+    " m.played_at, m.failed_at, c.content"
+)
+FROM = "FROM messages m LEFT JOIN message_contents c ON c.message_id = m.id"
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Somebody a session knows: when it wrote to him first, and he to it."""
+
+    first_out_at: int | None
+    first_in_at: int | None
+
+
+class Queued(msgspec.Struct, frozen=True):
+    """A message that may be sent now, with what pacing and the engine need."""
+
+    id: int
+    batch_id: int
+    contact_id: int | None
+    kind: MessageKind
+    address: str
+    is_new: bool
+    priority: int
+    due_at: int
+    wa_id: str | None
+    reference: str | None
+    attempts: int
+    content: str
+    first_in_at: int | None
+
+
+QUEUED = (
+    "SELECT m.id, m.batch_id, m.contact_id, m.kind, m.address, m.is_new, m.priority, m.due_at, m.wa_id, m.reference,"
+    " m.attempts, coalesce(c.content, '{}') AS content, p.first_in_at"
+    " FROM messages m LEFT JOIN message_contents c ON c.message_id = m.id"
+    " LEFT JOIN peers p ON p.session_id = m.session_id AND p.address = m.address"
+)
+
+
+def peer(sql: Sql, session_id: int, address: str) -> Peer | None:
+    return sql.one(
+        Peer, "SELECT first_out_at, first_in_at FROM peers WHERE session_id = ? AND address = ?", session_id, address
+    )
+
+
+def note_outbound(tx: Tx, session_id: int, address: str, contact_id: int | None) -> None:
+    """The session knows this address from now on; other queued messages to it are no longer to a stranger."""
+    tx.run(
+        "INSERT INTO peers (session_id, address, contact_id, first_out_at, last_out_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (session_id, address) DO UPDATE SET last_out_at = excluded.last_out_at,"
+        " first_out_at = coalesce(first_out_at, excluded.first_out_at)",
+        session_id,
+        address,
+        contact_id,
+        tx.now,
+        tx.now,
+    )
+
+
+def note_inbound(tx: Tx, session_id: int, address: str, contact_id: int | None) -> None:
+    tx.run(
+        "INSERT INTO peers (session_id, address, contact_id, first_in_at, last_in_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (session_id, address) DO UPDATE SET last_in_at = excluded.last_in_at,"
+        " first_in_at = coalesce(first_in_at, excluded.first_in_at)",
+        session_id,
+        address,
+        contact_id,
+        tx.now,
+        tx.now,
+    )
+
+
+def no_longer_new(tx: Tx, session_id: int, address: str) -> int:
+    return tx.run(
+        "UPDATE messages SET is_new = 0 WHERE session_id = ? AND address = ? AND status = 'queued' AND is_new = 1",
+        session_id,
+        address,
+    )
+
+
+def insert_outbound(
+    tx: Tx,
+    account_id: int,
+    session_id: int,
+    contact_id: int | None,
+    address: str,
+    kind: MessageKind,
+    content: str,
+    *,
+    is_new: bool,
+    due_at: int,
+    batch_id: int = 0,
+    priority: int = Priority.SINGLE,
+    reference: str | None = None,
+) -> int:
+    message_id = ids.new_id()
+    tx.run(
+        "INSERT INTO messages (id, account_id, session_id, batch_id, contact_id, direction, kind, address, status, priority,"
+        " is_new, due_at, reference, created_at) VALUES (?, ?, ?, ?, ?, 'out', ?, ?, 'queued', ?, ?, ?, ?, ?)",
+        message_id,
+        account_id,
+        session_id,
+        batch_id,
+        contact_id,
+        kind,
+        address,
+        priority,
+        int(is_new),
+        due_at,
+        reference,
+        tx.now,
+    )
+    tx.run("INSERT INTO message_contents VALUES (?, ?)", message_id, content)
+    return message_id
+
+
+def insert_inbound(
+    tx: Tx,
+    account_id: int,
+    session_id: int,
+    contact_id: int,
+    address: str,
+    kind: MessageKind,
+    content: dict[str, Any],
+    wa_id: str,
+    at: int,
+) -> int:
+    message_id = ids.new_id()
+    tx.run(
+        "INSERT INTO messages (id, account_id, session_id, contact_id, direction, kind, address, status, due_at, wa_id,"
+        " created_at, delivered_at) VALUES (?, ?, ?, ?, 'in', ?, ?, 'received', ?, ?, ?, ?)",
+        message_id,
+        account_id,
+        session_id,
+        contact_id,
+        kind,
+        address,
+        at,
+        wa_id,
+        tx.now,
+        at,
+    )
+    tx.run("INSERT INTO message_contents VALUES (?, ?)", message_id, msgspec.json.encode(content).decode())
+    return message_id
+
+
+def seen_inbound(sql: Sql, session_id: int, wa_id: str) -> bool:
+    return sql.value("SELECT 1 FROM messages WHERE session_id = ? AND wa_id = ?", session_id, wa_id) is not None
+
+
+def message(sql: Sql, account_id: int, message_id: int) -> Message | None:
+    return sql.one(Message, f"SELECT {COLUMNS} {FROM} WHERE m.account_id = ? AND m.id = ?", account_id, message_id)  # noqa: S608
+
+
+def message_by_wa_id(sql: Sql, session_id: int, wa_id: str) -> Message | None:
+    # The content is left out: receipts don't need it, and there are many.
+    columns = COLUMNS.replace("c.content", "NULL AS content")
+    return sql.one(Message, f"SELECT {columns} FROM messages m WHERE m.session_id = ? AND m.wa_id = ?", session_id, wa_id)  # noqa: S608
+
+
+def messages(
+    sql: Sql,
+    account_id: int,
+    before: int,
+    limit: int,
+    *,
+    session_id: int | None = None,
+    batch_id: int | None = None,
+    contact_id: int | None = None,
+    address: str | None = None,
+    direction: Direction | None = None,
+    status: MessageStatus | None = None,
+) -> list[Message]:
+    """Newest first, those older than the id `before`."""
+    where, params = ["m.account_id = ?", "m.id < ?"], [account_id, before]
+    wanted: dict[str, Any] = {
+        "session_id": session_id,
+        "batch_id": batch_id,
+        "contact_id": contact_id,
+        "address": address,
+        "direction": direction,
+        "status": status,
+    }
+    for column, value in wanted.items():
+        if value is not None:
+            where.append(f"m.{column} = ?")
+            params.append(value)
+    query = f"SELECT {COLUMNS} {FROM} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?"  # noqa: S608
+    return sql.all(Message, query, *params, limit)
+
+
+def cancel_queued(tx: Tx, account_id: int, message_id: int, reason: str) -> bool:
+    changed = tx.run(
+        "UPDATE messages SET status = 'cancelled', error = ? WHERE account_id = ? AND id = ? AND status = 'queued'",
+        reason,
+        account_id,
+        message_id,
+    )
+    return changed == 1
+
+
+def queued_for_address(sql: Sql, account_id: int, address: str) -> list[Message]:
+    """What waits for one person on any session of the account."""
+    columns = COLUMNS.replace("c.content", "NULL AS content")
+    return sql.all(
+        Message,
+        f"SELECT {columns} FROM messages m WHERE m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)"  # noqa: S608
+        " AND m.address = ? AND m.status = 'queued'",
+        account_id,
+        address,
+    )
+
+
+# -- the queue of a session --------------------------------------------------------------------------------------------
+
+
+def due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int, limit: int) -> list[Queued]:
+    """The first messages of one lane that may go now, by priority and time."""
+    return sql.all(
+        Queued,
+        f"{QUEUED} WHERE m.session_id = ? AND m.batch_id = ? AND m.is_new = ? AND m.status = 'queued' AND m.due_at <= ?"  # noqa: S608
+        " ORDER BY m.priority, m.due_at, m.id LIMIT ?",
+        session_id,
+        batch_id,
+        int(is_new),
+        now,
+        limit,
+    )
+
+
+def next_due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int) -> int | None:
+    """When the next message of one lane becomes due that is not due now."""
+    found: int | None = sql.value(
+        "SELECT min(due_at) FROM messages WHERE session_id = ? AND batch_id = ? AND is_new = ? AND status = 'queued'"
+        " AND due_at > ?",
+        session_id,
+        batch_id,
+        int(is_new),
+        now,
+    )
+    return found
+
+
+def in_flight(sql: Sql, session_id: int) -> list[Queued]:
+    """What was claimed and has no answer yet: after a crash it is sent again under the same id."""
+    return sql.all(Queued, f"{QUEUED} WHERE m.session_id = ? AND m.status = 'sending' ORDER BY m.id", session_id)  # noqa: S608
+
+
+def mark_claimed(tx: Tx, message_id: int, wa_id: str | None) -> None:
+    tx.run(
+        "UPDATE messages SET status = 'sending', wa_id = ?, claimed_at = ?, attempts = attempts + 1, wait_reason = NULL"
+        " WHERE id = ? AND status = 'queued'",
+        wa_id,
+        tx.now,
+        message_id,
+    )
+
+
+def mark_unknown(tx: Tx, session_id: int, message_id: int) -> bool:
+    changed = tx.run(
+        "UPDATE messages SET status = 'unknown' WHERE session_id = ? AND id = ? AND status = 'sending'", session_id, message_id
+    )
+    return changed == 1
+
+
+def count_attempt(tx: Tx, message_id: int) -> None:
+    tx.run("UPDATE messages SET attempts = attempts + 1 WHERE id = ?", message_id)
+
+
+def postpone(tx: Tx, message_id: int, until: int, reason: str) -> None:
+    tx.run("UPDATE messages SET due_at = ?, wait_reason = ? WHERE id = ? AND status = 'queued'", until, reason, message_id)
+
+
+def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, int], error: str | None) -> None:
+    """Writes a message's new state with the times that it reached; the old state is what the row said."""
+    columns = "".join(f", {name} = ?" for name in times)
+    tx.run(
+        f"UPDATE messages SET status = ?, error = ?{columns} WHERE id = ? AND status = ?",  # noqa: S608 (column names of ours)
+        status,
+        error,
+        *times.values(),
+        row.id,
+        row.status,
+    )
+
+
+def answered_batch_message(sql: Sql, session_id: int, address: str, since: int) -> tuple[int, int] | None:
+    """(message id, batch id) of the last batch message to this person that no reply was counted for."""
+    rows = sql.rows(
+        "SELECT id, batch_id FROM messages WHERE session_id = ? AND address = ? AND batch_id > 0 AND replied_at IS NULL"
+        " AND sent_at >= ? ORDER BY id DESC LIMIT 1",
+        session_id,
+        address,
+        since,
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def mark_replied(tx: Tx, message_id: int) -> None:
+    tx.run("UPDATE messages SET replied_at = ? WHERE id = ?", tx.now, message_id)
+
+
+def park_receipt(tx: Tx, session_id: int, wa_id: str, status: str, error: str | None) -> None:
+    tx.run("INSERT INTO parked_receipts VALUES (?, ?, ?, ?, ?, ?)", ids.new_id(), session_id, wa_id, status, error, tx.now)
+
+
+# -- pacing ------------------------------------------------------------------------------------------------------------
+
+
+def pacing_state(sql: Sql, session_id: int) -> str | None:
+    found: str | None = sql.value("SELECT state FROM pacing WHERE session_id = ?", session_id)
+    return found
+
+
+def save_pacing(tx: Tx, session_id: int, state: str, wait_until: int | None, wait_reason: str | None) -> None:
+    tx.run(
+        "INSERT INTO pacing VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET state = excluded.state,"
+        " wait_until = excluded.wait_until, wait_reason = excluded.wait_reason",
+        session_id,
+        state,
+        wait_until,
+        wait_reason,
+    )
+
+
+def waiting(sql: Sql, session_id: int) -> tuple[int, str] | None:
+    """Until when, and why, the whole session waits; None when nothing holds it."""
+    rows = sql.rows("SELECT wait_until, wait_reason FROM pacing WHERE session_id = ? AND wait_until IS NOT NULL", session_id)
+    return (rows[0][0], rows[0][1]) if rows else None
