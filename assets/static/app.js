@@ -3,6 +3,7 @@
   "use strict";
   const $ = (selector, root = document) => root.querySelector(selector);
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const MENUS = "details.wb-menu[open], details[data-menu][open]";
 
   // Toasts ----------------------------------------------------------------------------------------------------------
   const ICONS = { ok: "circle-check", warn: "alert-triangle", bad: "alert-circle" };
@@ -96,19 +97,20 @@
       confirmed.add(form);
       form.requestSubmit(submitter);
     };
+    for (const menu of $$(MENUS)) menu.open = false;
     dialog.showModal();
   }
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.dataset.confirm && !confirmed.has(form)) {
+    if (form.dataset.confirm && !confirmed.delete(form)) {
       event.preventDefault();
       event.stopImmediatePropagation();
       ask(form, event.submitter);
       return;
     }
     const button = event.submitter;
-    if (event.defaultPrevented || form.method !== "post" || !button) return;
+    if (form.method !== "post" || !button || "download" in form.dataset) return; // a download leaves the page as it is
     if (button.getAttribute("aria-busy") === "true") return event.preventDefault();
     button.setAttribute("aria-busy", "true"); // not `disabled`: its name and value must still be sent
   }, true);
@@ -131,8 +133,6 @@
     }
     toast(button.dataset.copied || "✓", "ok");
   }
-
-  const MENUS = "details.wb-menu[open], details[data-menu][open]";
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
@@ -182,6 +182,6 @@
   $("[data-focus]")?.focus();
   prepare();
   setInterval(tellTimes, 60000);
-  document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
+  document.addEventListener("htmx:afterSettle", (event) => prepare(event.detail.elt.parentElement || document));
   window.box = { toast, prepare };
 })();

@@ -28,27 +28,29 @@
 
   function options(box, data) {
     const lang = document.documentElement.lang;
+    const timeZone = document.documentElement.dataset.timeZone || undefined; // the account's, as everywhere on the page
     const number = new Intl.NumberFormat(lang);
     const compact = new Intl.NumberFormat(lang, { notation: "compact" });
     const time = box.dataset.chartTime === "1";
     const span = time ? data.x[data.x.length - 1] - data.x[0] : 0;
-    const tick = new Intl.DateTimeFormat(lang, span > 172800000 ? { day: "numeric", month: "short" } : { timeStyle: "short" });
-    const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
+    const tick = new Intl.DateTimeFormat(lang, span > 172800000 ? { day: "numeric", month: "short", timeZone } : { timeStyle: "short", timeZone });
+    const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone });
     const axis = { stroke: colour("--tblr-secondary"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const line = { stroke: colour("--tblr-border-color"), width: 1 };
     return {
       width: box.clientWidth,
       height: 240,
       ms: 1,
-      padding: [12, 8, 0, 0],
+      tzDate: (ms) => (timeZone ? window.uPlot.tzDate(new Date(ms), timeZone) : new Date(ms)),
+      padding: [12, 12, 0, 0],
       cursor: { y: false, points: { size: 7 } },
       scales: { x: { time }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, 4)] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, ...(time && { values: (_plot, at) => at.map((ms) => tick.format(ms)) }) },
-        { ...axis, grid: line, size: 48, space: 44, values: (_plot, at) => at.map((n) => (n % 1 ? "" : compact.format(n))) },
+        { ...axis, grid: { show: false }, space: 70, size: 28, ...(time && { values: (_plot, at) => at.map((ms) => tick.format(ms)) }) },
+        { ...axis, grid: line, size: 42, space: 44, values: (_plot, at) => at.map((n) => (n % 1 ? "" : compact.format(n))) },
       ],
       series: [
-        { label: "", value: (_plot, at) => (at == null ? "" : time ? full.format(at) : at) },
+        { label: box.dataset.chartX, value: (_plot, at) => (at == null ? "–" : time ? full.format(at) : at) },
         ...data.series.map((one) => ({
           label: one.label,
           stroke: colour(`--tone-${one.tone || "accent"}`),

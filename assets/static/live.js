@@ -14,6 +14,16 @@
   const parts = () => [...document.querySelectorAll("[data-live]")];
   const topicsOf = (part) => part.dataset.live.split(/[\s,]+/).filter(Boolean);
 
+  // The new content, without taking the keyboard away from the link or button that had it.
+  function swap(part, html) {
+    const held = part.contains(document.activeElement) ? document.activeElement : null;
+    const same = (one) => one.id === held.id && one.getAttribute("href") === held.getAttribute("href") && one.textContent === held.textContent;
+    part.innerHTML = html;
+    window.htmx?.process(part);
+    window.box?.prepare(part);
+    if (held) [...part.querySelectorAll(held.tagName)].find(same)?.focus({ preventScroll: true });
+  }
+
   async function refresh(part) {
     timers.delete(part);
     last.set(part, Date.now());
@@ -25,9 +35,7 @@
       return; // offline: the stream's return fetches again
     }
     if (!answer.ok || answer.redirected) return;
-    part.innerHTML = await answer.text();
-    window.htmx?.process(part);
-    window.box?.prepare(part);
+    swap(part, await answer.text());
     part.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));
     listen();
   }
