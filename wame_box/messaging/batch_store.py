@@ -99,7 +99,7 @@ def sent_per_minute(sql: Sql, batch_id: int, step: int) -> list[tuple[int, int, 
     """(start of the step in ms, sent, delivered, read, failed) counted by the step in which each happened."""
     parts = " UNION ALL ".join(
         f"SELECT {column} / :step * :step AS moment, '{column}' AS what FROM messages"  # noqa: S608 (names of ours)
-        f" WHERE batch_id = :batch AND {column} IS NOT NULL"
+        f" WHERE batch_id = :batch AND batch_id > 0 AND {column} IS NOT NULL"
         for column in ("sent_at", "delivered_at", "read_at", "failed_at")
     )
     query = (
@@ -112,7 +112,7 @@ def sent_per_minute(sql: Sql, batch_id: int, step: int) -> list[tuple[int, int, 
 def failures(sql: Sql, batch_id: int) -> list[tuple[str, int]]:
     """(error code, how many), most frequent first."""
     return sql.rows(  # type: ignore[return-value]
-        "SELECT coalesce(error, 'unknown'), count(*) FROM messages WHERE batch_id = ? AND status = 'failed'"
+        "SELECT coalesce(error, 'unknown'), count(*) FROM messages WHERE batch_id = ? AND batch_id > 0 AND status = 'failed'"
         " GROUP BY 1 ORDER BY 2 DESC",
         batch_id,
     )

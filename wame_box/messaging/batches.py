@@ -58,8 +58,9 @@ def add(tx: Tx, batch: Batch, kind: MessageKind, recipients: Sequence[Recipient]
 
 
 def _in_batch(tx: Tx, batch_id: int, recipient: Recipient) -> bool:
-    by_contact = "SELECT 1 FROM messages WHERE batch_id = ? AND contact_id = ?"
-    by_address = "SELECT 1 FROM messages WHERE batch_id = ? AND address = ?"
+    # `batch_id > 0` is said again, or SQLite would not see that the partial indexes fit, and scan the table.
+    by_contact = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND contact_id = ?"
+    by_address = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND address = ?"
     return (
         tx.value(by_address, batch_id, recipient.address) is not None
         or tx.value(by_contact, batch_id, recipient.contact_id) is not None
