@@ -59,6 +59,15 @@ class Session(msgspec.Struct, frozen=True):
         return ids.show("ses", self.id)
 
 
+class SessionState(msgspec.Struct, frozen=True):
+    """One line of a session's history."""
+
+    id: int
+    status: SessionStatus
+    reason: str | None
+    created_at: int
+
+
 class NewSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A session to add: a name, an engine (`sandbox`), and a pacing policy (`careful`, `normal`, `unpaced` …).
 
@@ -68,6 +77,13 @@ class NewSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     engine: EngineKind = EngineKind.SANDBOX
     policy: str | None = None
+
+
+class SessionChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be changed of a session; what is left out stays."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    policy: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SessionView(msgspec.Struct, frozen=True):
