@@ -29,8 +29,8 @@ TEMPLATE_OPTIONS = {option: "true" for option in ("trimmed", "trim_blocks", "lst
 }
 WIDTH = 120
 
-PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
-PERCENT = re.compile(r"%%|%\(\w+\)[sd]")
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+PERCENT = re.compile(r"%%|%\(\w+\)s")
 TAG = re.compile(r"</?[a-z][a-z0-9]*")
 
 
@@ -131,7 +131,7 @@ def _wrong_message(message: Message, translated: bool, zero_is_singular: bool) -
 def _wrong_text(message: Message) -> Iterator[str]:
     for form in _forms(message.id):
         if _stray_percent(form):
-            yield f"write a plain percent sign as %%: {form!r}"
+            yield f"write placeholders as %(name)s, a plain percent sign as %%: {form!r}"
         if form != form.strip():
             yield f"starts or ends with white space: {form!r}"
 

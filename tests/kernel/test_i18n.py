@@ -106,6 +106,16 @@ async def test_each_task_speaks_its_own_language(clone: Path) -> None:
     assert await asyncio.gather(*map(greet, ["fr", "es", "xx"])) == ["Bonjour Bob", "Hola Bob", "Hello Bob"]
 
 
+async def test_a_request_speaks_its_members_language_to_its_end(clone: Path) -> None:
+    async def request() -> tuple[str, str]:
+        i18n.speak("fr", "Asia/Tokyo")
+        await asyncio.sleep(0)
+        return _("Hello %(name)s", name="Alice"), i18n.time_zone()
+
+    assert await asyncio.create_task(request()) == ("Bonjour Alice", "Asia/Tokyo")
+    assert (i18n.language(), i18n.time_zone()) == ("en", "UTC")
+
+
 def test_templates_escape_what_goes_into_a_text(clone: Path) -> None:
     pages._environment.cache_clear()
     page = pages._environment().from_string(
@@ -177,7 +187,7 @@ def test_the_check_knows_each_fault(clone: Path) -> None:
     page = clone / "assets" / "templates" / "home" / "page.html"
     page.write_text(page.read_text().replace("Good", "Fine"))
     assert sorted(tool.check(clone)) == sorted([
-        "sources: write a plain percent sign as %%: '100 %'",
+        "sources: write placeholders as %(name)s, a plain percent sign as %%: '100 %'",
         "sources: starts or ends with white space: 'late '",
         *(f"{language}: missing, run update: {text!r}" for language in tool.LANGUAGES
           for text in ("New", "100 %", "late ", "Fine <b>day</b>")),

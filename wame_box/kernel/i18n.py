@@ -21,7 +21,7 @@ from babel.messages.pofile import read_po
 from wame_box.kernel.errors import N_
 from wame_box.kernel.paths import asset_dir
 
-__all__ = ["DEFAULT", "LANGUAGES", "N_", "gettext", "ngettext", "use_language"]
+__all__ = ["DEFAULT", "LANGUAGES", "N_", "gettext", "ngettext", "speak", "use_language"]
 
 LANGUAGES = {"en": "English", "fr": "Français", "es": "Español"}
 DEFAULT = "en"
@@ -38,13 +38,20 @@ def use_language(language: str, zone: str | None = None) -> Iterator[None]:
 
     What the box does not speak becomes English; a zone it does not know becomes UTC, None keeps the zone of outside.
     """
-    before = _language.set(language if language in LANGUAGES else DEFAULT)
-    before_zone = _zone.set(_zone.get() if zone is None else zone if is_time_zone(zone) else "UTC")
+    before, before_zone = _language.get(), _zone.get()
+    speak(language, zone)
     try:
         yield
     finally:
-        _zone.reset(before_zone)
-        _language.reset(before)
+        _language.set(before)
+        _zone.set(before_zone)
+
+
+def speak(language: str, zone: str | None = None) -> None:
+    """As `use_language`, until the end of this task: for a request, once it is known who asks."""
+    _language.set(language if language in LANGUAGES else DEFAULT)
+    if zone is not None:
+        _zone.set(zone if is_time_zone(zone) else "UTC")
 
 
 def language() -> str:
