@@ -76,6 +76,17 @@ def first_account_of(sql: Sql, member_id: int) -> int | None:
     return found
 
 
+def owners(sql: Sql, account_id: int) -> list[Member]:
+    """The members who get the account's warnings by mail."""
+    return sql.all(
+        Member,
+        "SELECT m.id, m.email, m.name, m.password_hash, m.is_operator, m.language FROM memberships s"
+        " JOIN members m ON m.id = s.member_id WHERE s.account_id = ? AND s.role = ? ORDER BY m.id",
+        account_id,
+        Role.OWNER,
+    )
+
+
 def set_password(tx: Tx, member_id: int, password_hash: str) -> None:
     tx.run("UPDATE members SET password_hash = ?, password_changed_at = ? WHERE id = ?", password_hash, tx.now, member_id)
 

@@ -12,6 +12,7 @@ CREATE TABLE events (
     sequence INTEGER NOT NULL, data TEXT NOT NULL, created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX events_by_account ON events (account_id, id);
+CREATE INDEX events_by_type ON events (account_id, type, id);
 
 CREATE TABLE event_sequences (account_id INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
 
@@ -198,22 +199,23 @@ CREATE TABLE pacing (session_id INTEGER PRIMARY KEY, state TEXT NOT NULL, wait_u
 """
 
 WEBHOOKS = """
+-- last_*: how the latest attempt went. failing_since: the first failure that no success followed.
 CREATE TABLE endpoints (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), url TEXT NOT NULL, name TEXT NOT NULL,
     secret TEXT NOT NULL, types TEXT NOT NULL, status TEXT NOT NULL, reason TEXT, failing_since INTEGER,
-    created_at INTEGER NOT NULL, deleted_at INTEGER
+    last_at INTEGER, last_code INTEGER, last_error TEXT, created_at INTEGER NOT NULL, deleted_at INTEGER
 ) STRICT;
 CREATE INDEX endpoints_of_account ON endpoints (account_id, id);
 
--- lane_key: deliveries of one endpoint and lane go one after the other while all goes well.
+-- Deliveries of one endpoint and lane go one after the other while all goes well.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, endpoint_id INTEGER NOT NULL REFERENCES endpoints (id),
     event_id INTEGER NOT NULL, lane TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
-    next_at INTEGER NOT NULL, status_code INTEGER, error TEXT, created_at INTEGER NOT NULL, finished_at INTEGER
+    next_at INTEGER NOT NULL, status_code INTEGER, error TEXT, replay_of INTEGER, created_at INTEGER NOT NULL,
+    finished_at INTEGER
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (endpoint_id, next_at, id) WHERE status = 'pending';
-CREATE INDEX deliveries_of_account ON deliveries (account_id, id);
-CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint_id, id);
+CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint_id, status, id);
 
 CREATE TABLE delivery_attempts (
     id INTEGER PRIMARY KEY, delivery_id INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE, status_code INTEGER,
