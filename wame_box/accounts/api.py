@@ -20,7 +20,7 @@ class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     time_zone: str | None = None
     language: str | None = None
-    region: str | None | msgspec.UnsetType = msgspec.UNSET
+    region: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @get("/api/v1/account", scope=Scope.ACCOUNT_READ, tags=["Account"], summary="The account")

@@ -45,8 +45,8 @@ def _with_login(response: Page, request: PageRequest, token: str) -> Page:
 
 
 def _welcome(request: PageRequest, token: str, **context: Any) -> Page:
-    choices = {"zones": i18n.time_zones(), "regions": i18n.regions(), "token": token}
-    return pages.render(request, "accounts/welcome.html", **choices, **context)
+    choices: dict[str, Any] = {"zones": i18n.time_zones(), "regions": i18n.regions(), "token": token}
+    return pages.render(request, "accounts/welcome.html", **(choices | context))
 
 
 @get("/welcome", access="public", include_in_schema=False)
@@ -72,7 +72,7 @@ async def do_welcome(request: PageRequest, kernel: Kernel, first_run: FirstRun) 
         )
     token = await kernel.db.write(signin.open_login, member_id, _visitor(request))
     i18n.speak(wish.language)
-    return _with_login(pages.redirect("/", ("success", _("Your box is ready. Welcome!"))), request, token)
+    return _with_login(pages.redirect("/", ("ok", _("Your box is ready. Welcome!"))), request, token)
 
 
 def _setup_of(values: dict[str, str]) -> Setup:
@@ -120,7 +120,7 @@ async def do_sign_out(request: PageRequest, kernel: Kernel, gate: Gate) -> Page:
     if caller is not None and caller.login_id is not None:
         await kernel.db.write(store.delete_login, caller.login_id)
         gate.forget()
-    response = pages.redirect("/sign-in", ("success", _("You are signed out.")))
+    response = pages.redirect("/sign-in", ("ok", _("You are signed out.")))
     response.delete_cookie(LOGIN_COOKIE)
     return response
 
@@ -173,23 +173,23 @@ async def show_keys(request: PageRequest, kernel: Kernel, caller: Caller, cursor
 @post("/keys", scope=Scope.KEYS_WRITE, include_in_schema=False, status_code=200)
 async def make_key(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
     data = await request.form()
-    chosen = [scope for scope in KEY_SCOPES if scope in data.getall("scopes", [])]
+    chosen: list[Scope] = [scope for scope in KEY_SCOPES if scope in data.getall("scopes", [])]
     name = str(data.get("name", "")).strip()
     try:
         row, key = await kernel.db.write(keys.create_key, caller, NewKey(name, chosen))
     except Refused as error:
-        shown = {"errors": pages.form_errors(error), "values": {"name": name}, "chosen": chosen}
+        shown: dict[str, Any] = {"errors": pages.form_errors(error), "values": {"name": name}, "chosen": chosen}
         return await _keys_page(request, kernel, caller, error.problem.status, **shown)
     return await _keys_page(request, kernel, caller, new_key=key, new_name=row.name)
 
 
 @post("/keys/{key_id:str}/revoke", scope=Scope.KEYS_WRITE, include_in_schema=False, status_code=200)
 async def drop_key(key_id: str, request: PageRequest, kernel: Kernel, caller: Caller, gate: Gate) -> Page:
-    if (await pages.form(request)).get("confirmed") != "yes":
+    if (await pages.form(request)).get("confirmed") != "1":
         return pages.render(request, "accounts/revoke.html", key_id=key_id)
     await kernel.db.write(keys.revoke_key, caller, ids.parse("key", key_id))
     gate.forget()
-    return pages.redirect("/keys", ("success", _("The key is revoked.")))
+    return pages.redirect("/keys", ("ok", _("The key is revoked.")))
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ async def change_settings(request: PageRequest, kernel: Kernel, caller: Caller, 
         shown = {"errors": pages.form_errors(error), "values": values}
         return await _settings_page(request, kernel, caller, error.problem.status, **shown)
     gate.forget()
-    return pages.redirect("/settings", ("success", _("The settings are saved.")))
+    return pages.redirect("/settings", ("ok", _("The settings are saved.")))
 
 
 @post("/settings/password", scope=Scope.ACCOUNT_READ, include_in_schema=False, status_code=200)
@@ -234,7 +234,7 @@ async def change_password(request: PageRequest, kernel: Kernel, caller: Caller, 
         text = pages.form_errors(error) if error.fields else {"old_password": refusal_text(error)}
         return await _settings_page(request, kernel, caller, error.problem.status, errors=text)
     gate.forget()
-    return _with_login(pages.redirect("/settings", ("success", _("The new password is set."))), request, token)
+    return _with_login(pages.redirect("/settings", ("ok", _("The new password is set."))), request, token)
 
 
 HANDLERS = [

@@ -95,9 +95,7 @@ def open_login(tx: Tx, member_id: int, visitor: Visitor) -> str:
     return token
 
 
-async def change_password(
-    db: Database, throttle: Throttle, caller: Caller, old: str, new: str, visitor: Visitor
-) -> str:
+async def change_password(db: Database, throttle: Throttle, caller: Caller, old: str, new: str, visitor: Visitor) -> str:
     """The member's own new password. Ends every login of his and opens a new one, whose token is returned.
 
     Raises: Refused("sign_in_throttled"), Refused("invalid_input") naming the field.
@@ -122,17 +120,11 @@ def _replace_own_password(tx: Tx, member_id: int, password_hash: str, visitor: V
     return open_login(tx, member_id, visitor)
 
 
-async def reset_password(db: Database, email: str, password: str) -> None:
-    """Sets a new password and ends every login of the member.
+def replace_password(tx: Tx, email: str, password_hash: str) -> None:
+    """A new password from the command line: every login of the member ends.
 
-    Raises: Refused("member_unknown"), or the password's own refusals.
+    Raises: Refused("member_unknown").
     """
-    check_password(password, email)
-    password_hash = await hash_password(password)
-    await db.write(_replace_password, email, password_hash)
-
-
-def _replace_password(tx: Tx, email: str, password_hash: str) -> None:
     member = store.member_by_email(tx, email)
     if member is None:
         raise Refused("member_unknown")

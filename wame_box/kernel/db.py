@@ -103,15 +103,18 @@ class _ReadConnection(aiosqlite.Connection):
         """`fn(sql, …)` on this connection's thread, inside one read transaction: one snapshot for all its queries."""
 
         def work() -> T:
-            connection = self._conn
-            connection.execute("BEGIN")
-            try:
-                return fn(Sql(connection), *args, **kwargs)
-            finally:
-                connection.execute("COMMIT")
+            return _in_snapshot(self._conn, fn, *args, **kwargs)
 
         result: T = await self._execute(work)  # type: ignore[no-untyped-call]
         return result
+
+
+def _in_snapshot(connection: Any, fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    connection.execute("BEGIN")
+    try:
+        return fn(Sql(connection), *args, **kwargs)
+    finally:
+        connection.execute("COMMIT")
 
 
 class Database:
@@ -135,6 +138,7 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._readers: asyncio.LifoQueue[_ReadConnection] = asyncio.LifoQueue()
         self._all_readers: list[_ReadConnection] = []
+        self._of_thread = threading.local()
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -182,6 +186,13 @@ class Database:
             return await reader.run_sql(fn, *args, **kwargs)
         finally:
             self._readers.put_nowait(reader)
+
+    def read_sync(self, fn: Callable[Concatenate[Sql, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `read`, for worker threads; each keeps a connection of its own."""
+        connection = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = connect(self.path, self._key, read_only=True)
+        return _in_snapshot(connection, fn, *args, **kwargs)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

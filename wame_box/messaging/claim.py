@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -42,7 +43,7 @@ def new_wa_id() -> str:
 
 def claim(tx: Tx, session_id: int, room: int, capabilities: Capabilities, rng: random.Random) -> Claim:
     """Claims up to `room` messages of a session."""
-    session = sessions.by_id(tx, session_id)
+    session = sessions.session_row(tx, session_id)
     if session is None:
         return Claim()
     return _Chooser(tx, session, room, capabilities, rng).choose()
@@ -84,14 +85,12 @@ class _Chooser:
         )
         return self._claim
 
-    def _candidates(self, lanes: list[int]) -> heapq.merge[Queued]:
+    def _candidates(self, lanes: list[int]) -> Iterator[Queued]:
         limit = self._room + POSTPONED_AT_ONCE if self._policy.quiet_hours else self._room
         parts = [
-            store.due(self._tx, self._session.id, lane, is_new, self._tx.now, limit)
-            for lane in lanes
-            for is_new in (False, True)
+            store.due(self._tx, self._session.id, lane, is_new, self._tx.now, limit) for lane in lanes for is_new in (False, True)
         ]
-        return heapq.merge(*parts, key=lambda row: (row.priority, row.due_at, row.id))  # type: ignore[return-value]
+        return heapq.merge(*parts, key=lambda row: (row.priority, row.due_at, row.id))
 
     def _consider(self, row: Queued) -> bool:
         """Claims or postpones one message. False: the whole session waits."""
@@ -129,11 +128,18 @@ class _Chooser:
         if stranger:
             self._met.add(row.address)
             store.no_longer_new(self._tx, self._session.id, row.address)
+        typing = pacing.typing_ms(self._policy, len(row.content))
         self._state = pacing.spend(
-            self._policy, self._state, self._tx.now, stranger=stranger, account_zone=self._zone, rng=self._rng
+            self._policy,
+            self._state,
+            self._tx.now,
+            stranger=stranger,
+            warm=row.first_in_at is not None,
+            account_zone=self._zone,
+            rng=self._rng,
+            busy_ms=typing,
         )
-        message = as_outbound(row, wa_id or "", pacing.typing_ms(self._policy, len(row.content)))
-        self._claim.messages.append(message)
+        self._claim.messages.append(as_outbound(row, wa_id or "", typing))
 
     def _next_time(self, lanes: list[int]) -> int | None:
         """When something may be due that is not now."""

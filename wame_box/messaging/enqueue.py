@@ -13,8 +13,7 @@ from wame_box.contacts.phone import PhoneError, normalise
 from wame_box.kernel import ids
 from wame_box.kernel.clock import from_datetime
 from wame_box.kernel.db import Tx
-from wame_box.kernel.errors import FieldError, N_, Problem, Refused, invalid, register
-from wame_box.kernel.outbound_http import check_url
+from wame_box.kernel.errors import N_, FieldError, Problem, Refused, invalid, register
 from wame_box.messaging import store
 from wame_box.messaging.models import Accepted, MessageStatus, Priority, SendMessage
 from wame_box.sessions import store as sessions
@@ -46,8 +45,9 @@ class Draft:
     due_at: int | None
 
 
-def check(wish: SendMessage, region: str | None) -> Draft:
-    """Everything that needs no database. `region`: the account's country, for numbers without a country code.
+def check(wish: SendMessage, region: str | None, check_url: Callable[[str], None]) -> Draft:
+    """Everything that needs no database. `region`: the account's country, for numbers without a country code; `check_url`
+    refuses addresses that the box does not fetch from.
 
     Raises: Refused("invalid_input") naming the field, Refused("session_unknown").
     """
@@ -55,7 +55,7 @@ def check(wish: SendMessage, region: str | None) -> Draft:
         session_id = ids.parse("ses", wish.session)
     except Refused:
         raise Refused("session_unknown") from None
-    content = _content_of(wish)
+    content = _content_of(wish, check_url)
     return Draft(
         session_id,
         check_address(wish.to, region),
@@ -77,7 +77,7 @@ def check_address(text: str, region: str | None, field: str = "to") -> str:
         raise invalid(field, error.code) from None
 
 
-def _content_of(wish: SendMessage) -> msgspec.Struct:
+def _content_of(wish: SendMessage, check_url: Callable[[str], None]) -> msgspec.Struct:
     given = {"text": wish.text, "image": wish.image}
     content = given.pop(wish.type)
     wrong = [FieldError(name, "content_other", {"type": wish.type}) for name, value in given.items() if value is not None]
@@ -100,7 +100,7 @@ def enqueue(tx: Tx, caller: Caller, draft: Draft, wake: Wake) -> Accepted:
 
     Raises: Refused("session_unknown"), Refused("recipient_opted_out"), Refused("invalid_input").
     """
-    session = sessions.find(tx, caller.account_id, draft.session_id)
+    session = sessions.session_of(tx, caller.account_id, draft.session_id)
     if session is None:
         raise Refused("session_unknown")
     if draft.due_at is not None and draft.due_at > tx.now + FARTHEST_DAYS * 86_400_000:

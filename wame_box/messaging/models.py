@@ -145,7 +145,9 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["text", "image"] = "text"
     text: TextContent | None = None
     image: ImageContent | None = None
-    reference: Annotated[str | None, Meta(max_length=REFERENCE_LIMIT, description="Your own mark; comes back in answers and events.")] = None
+    reference: Annotated[
+        str | None, Meta(max_length=REFERENCE_LIMIT, description="Your own mark; comes back in answers and events.")
+    ] = None
     scheduled_at: Annotated[datetime | None, Meta(tz=True, description="Not before this time (RFC 3339).")] = None
 
 

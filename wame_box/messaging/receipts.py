@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wame_box.kernel.db import Tx
 from wame_box.messaging import batch_store, store
 from wame_box.messaging.models import (
@@ -99,7 +101,7 @@ def close_batch(tx: Tx, account_id: int, batch_id: int) -> None:
         tx.emit(BatchFinished(account_id=account_id, batch_id=batch_id))
 
 
-def _facts(row: Message, status: MessageStatus, at: int) -> dict[str, object]:
+def _facts(row: Message, status: MessageStatus, at: int) -> dict[str, Any]:
     return {
         "account_id": row.account_id,
         "session_id": row.session_id,

@@ -53,9 +53,7 @@ QUEUED = (
 
 
 def peer(sql: Sql, session_id: int, address: str) -> Peer | None:
-    return sql.one(
-        Peer, "SELECT first_out_at, first_in_at FROM peers WHERE session_id = ? AND address = ?", session_id, address
-    )
+    return sql.one(Peer, "SELECT first_out_at, first_in_at FROM peers WHERE session_id = ? AND address = ?", session_id, address)
 
 
 def note_outbound(tx: Tx, session_id: int, address: str, contact_id: int | None) -> None:
@@ -164,7 +162,7 @@ def seen_inbound(sql: Sql, session_id: int, wa_id: str) -> bool:
 
 
 def message(sql: Sql, account_id: int, message_id: int) -> Message | None:
-    return sql.one(Message, f"SELECT {COLUMNS} {FROM} WHERE m.account_id = ? AND m.id = ?", account_id, message_id)  # noqa: S608
+    return sql.one(Message, f"SELECT {COLUMNS} {FROM} WHERE m.account_id = ? AND m.id = ?", account_id, message_id)
 
 
 def message_by_wa_id(sql: Sql, session_id: int, wa_id: str) -> Message | None:
@@ -200,7 +198,7 @@ def messages(
         if value is not None:
             where.append(f"m.{column} = ?")
             params.append(value)
-    query = f"SELECT {COLUMNS} {FROM} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?"  # noqa: S608
+    query = f"SELECT {COLUMNS} {FROM} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?"
     return sql.all(Message, query, *params, limit)
 
 
@@ -233,7 +231,7 @@ def due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int, limit:
     """The first messages of one lane that may go now, by priority and time."""
     return sql.all(
         Queued,
-        f"{QUEUED} WHERE m.session_id = ? AND m.batch_id = ? AND m.is_new = ? AND m.status = 'queued' AND m.due_at <= ?"  # noqa: S608
+        f"{QUEUED} WHERE m.session_id = ? AND m.batch_id = ? AND m.is_new = ? AND m.status = 'queued' AND m.due_at <= ?"
         " ORDER BY m.priority, m.due_at, m.id LIMIT ?",
         session_id,
         batch_id,
@@ -258,7 +256,7 @@ def next_due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int) -
 
 def in_flight(sql: Sql, session_id: int) -> list[Queued]:
     """What was claimed and has no answer yet: after a crash it is sent again under the same id."""
-    return sql.all(Queued, f"{QUEUED} WHERE m.session_id = ? AND m.status = 'sending' ORDER BY m.id", session_id)  # noqa: S608
+    return sql.all(Queued, f"{QUEUED} WHERE m.session_id = ? AND m.status = 'sending' ORDER BY m.id", session_id)
 
 
 def mark_claimed(tx: Tx, message_id: int, wa_id: str | None) -> None:

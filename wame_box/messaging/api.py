@@ -1,0 +1,167 @@
+"""Messages and batches over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
+
+from wame_box.accounts.models import Caller
+from wame_box.accounts.permissions import Scope
+from wame_box.kernel import ids, paging
+from wame_box.kernel.clock import to_rfc3339
+from wame_box.kernel.errors import Refused
+from wame_box.kernel.idempotency import Once, answer_once
+from wame_box.kernel.kernel import Kernel
+from wame_box.messaging import batch_store, enqueue, policy_change, store
+from wame_box.messaging.dispatch import Dispatcher
+from wame_box.messaging.models import (
+    Accepted,
+    Batch,
+    BatchStatus,
+    Direction,
+    MessagePage,
+    MessageStatus,
+    MessageView,
+    SendMessage,
+)
+from wame_box.messaging.policy_change import PolicyView
+
+TAGS = ["Messages"]
+
+
+class BatchView(msgspec.Struct, frozen=True):
+    """A batch: sent + failed + cancelled = total once finished; delivered, read and replied are parts of sent."""
+
+    id: str
+    session: str
+    kind: str
+    status: BatchStatus
+    total: int
+    waiting: int
+    sent: int
+    delivered: int
+    read: int
+    replied: int
+    failed: int
+    cancelled: int
+    created_at: str
+    finished_at: str | None
+
+    @classmethod
+    def of(cls, row: Batch) -> BatchView:
+        return cls(
+            row.public_id,
+            ids.show("ses", row.session_id),
+            row.kind,
+            row.status,
+            row.total,
+            row.waiting,
+            row.sent,
+            row.delivered,
+            row.read,
+            row.replied,
+            row.failed,
+            row.cancelled,
+            to_rfc3339(row.created_at),
+            to_rfc3339(row.finished_at) if row.finished_at else None,
+        )
+
+
+@post(
+    "/api/v1/messages",
+    scope=Scope.MESSAGES_SEND,
+    tags=TAGS,
+    summary="Send a message",
+    status_code=202,
+    responses={202: ResponseSpec(Accepted, description="Stored; it will be sent.")},
+)
+async def send_message(data: SendMessage, kernel: Kernel, caller: Caller, once: Once, dispatcher: Dispatcher) -> Response[Any]:
+    """Takes one message in. When the answer is 202 the message is on disk and goes out as the session's pacing allows; what
+    becomes of it comes as events. Send an `Idempotency-Key` and repeat the request until it is answered: it is sent once."""
+    draft = enqueue.check(data, caller.region, kernel.http.check_url)
+    return await answer_once(kernel.db, once, 202, enqueue.enqueue, caller, draft, dispatcher.wake)
+
+
+@get("/api/v1/messages", scope=Scope.MESSAGES_READ, tags=TAGS, summary="List messages")
+async def list_messages(
+    kernel: Kernel,
+    caller: Caller,
+    session: str | None = None,
+    batch: str | None = None,
+    contact: str | None = None,
+    address: str | None = None,
+    direction: Direction | None = None,
+    status: MessageStatus | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> MessagePage:
+    """Newest first, filtered by session, batch, contact, address, direction or status."""
+    wanted = paging.window(limit, cursor)
+    found = await kernel.db.read(
+        store.messages,
+        caller.account_id,
+        wanted.before,
+        wanted.limit + 1,
+        session_id=ids.parse("ses", session) if session else None,
+        batch_id=ids.parse("bat", batch) if batch else None,
+        contact_id=ids.parse("con", contact) if contact else None,
+        address=address,
+        direction=direction,
+        status=status,
+    )
+    rows, after = paging.cut(found, wanted)
+    return MessagePage([MessageView.of(row) for row in rows], after)
+
+
+@get("/api/v1/messages/{message_id:str}", scope=Scope.MESSAGES_READ, tags=TAGS, summary="Get a message")
+async def get_message(message_id: str, kernel: Kernel, caller: Caller) -> MessageView:
+    """One message with its state and, while it is kept, its content."""
+    row = await kernel.db.read(store.message, caller.account_id, ids.parse("msg", message_id))
+    if row is None:
+        raise Refused("not_found")
+    return MessageView.of(row)
+
+
+@post(
+    "/api/v1/messages/{message_id:str}/cancel", scope=Scope.MESSAGES_SEND, tags=TAGS, summary="Cancel a message", status_code=204
+)
+async def cancel_message(message_id: str, kernel: Kernel, caller: Caller) -> None:
+    """Takes back a message that was not sent yet; 409 when it is too late."""
+    await kernel.db.write(enqueue.cancel, caller, ids.parse("msg", message_id))
+
+
+@get("/api/v1/batches/{batch_id:str}", scope=Scope.MESSAGES_READ, tags=TAGS, summary="Get a batch")
+async def get_batch(batch_id: str, kernel: Kernel, caller: Caller) -> BatchView:
+    """How far a batch is."""
+    row = await kernel.db.read(batch_store.batch, caller.account_id, ids.parse("bat", batch_id))
+    if row is None:
+        raise Refused("not_found")
+    return BatchView.of(row)
+
+
+@get("/api/v1/sessions/{session_id:str}/pacing", scope=Scope.SESSIONS_READ, tags=["Sessions"], summary="Get the pacing policy")
+async def get_pacing(session_id: str, kernel: Kernel, caller: Caller) -> PolicyView:
+    """The session's policy with all its numbers, and why and until when it waits now."""
+    return await kernel.db.read(policy_change.show, caller.account_id, ids.parse("ses", session_id))
+
+
+@post(
+    "/api/v1/sessions/{session_id:str}/pacing",
+    scope=Scope.SESSIONS_WRITE,
+    tags=["Sessions"],
+    summary="Choose a pacing policy",
+    status_code=200,
+)
+async def choose_pacing(
+    session_id: str, data: policy_change.PolicyChange, kernel: Kernel, caller: Caller, dispatcher: Dispatcher
+) -> PolicyView:
+    """A named policy, or `custom` with its numbers. `unpaced` is for the sandbox alone."""
+    number = ids.parse("ses", session_id)
+    await kernel.db.write(policy_change.change, caller, number, data, dispatcher.wake)
+    return await kernel.db.read(policy_change.show, caller.account_id, number)
+
+
+HANDLERS = [send_message, list_messages, get_message, cancel_message, get_batch, get_pacing, choose_pacing]

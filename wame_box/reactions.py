@@ -1,0 +1,92 @@
+"""Event -> the functions that follow, in order, on one screen.
+
+Core reactions stand or fall with the transaction that emitted; followers run in a savepoint of their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wame_box.campaigns.finish import batch_finished
+from wame_box.contacts import activity
+from wame_box.contacts.consent import ContactOptedOut
+from wame_box.kernel import ids
+from wame_box.kernel.db import Tx
+from wame_box.kernel.events import Event, Reaction, Reactions
+from wame_box.kernel.live import LiveHub
+from wame_box.messaging import batches
+from wame_box.messaging.models import (
+    BatchFinished,
+    MessageDelivered,
+    MessageEvent,
+    MessageFailed,
+    MessageRead,
+    MessageReceived,
+    MessageSent,
+)
+from wame_box.sessions.models import SessionQr, SessionStatusChanged
+from wame_box.webhooks.deliver import Deliverer
+
+MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (
+    MessageSent,
+    MessageDelivered,
+    MessageRead,
+    MessageFailed,
+    MessageReceived,
+)
+ACTIVITY: dict[type[Event], str] = {
+    MessageSent: "sent",
+    MessageDelivered: "delivered",
+    MessageRead: "read",
+    MessageReceived: "replied",
+}
+
+
+def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
+    """All reactions of the box."""
+    show = _tell_message(live)
+    reactions = Reactions()
+    reactions.core = {
+        Event: [deliverer.queue.enqueue],  # every stored event, after the reactions of its own type
+        BatchFinished: [batch_finished],
+        SessionStatusChanged: [_tell_session(live)],
+        SessionQr: [_tell_session(live)],
+        ContactOptedOut: [_take_back],
+    }
+    for event in MESSAGE_EVENTS:
+        reactions.core[event] = [show]
+    reactions.followers = {event: [_note_activity] for event in ACTIVITY}
+    return reactions
+
+
+def _take_back(tx: Tx, event: ContactOptedOut, event_id: int) -> None:
+    batches.cancel_for_person(tx, event.account_id, event.address)
+
+
+def _note_activity(tx: Tx, event: Any, event_id: int) -> None:
+    if event.contact_id is not None:
+        activity.record(tx, event.account_id, event.contact_id, ACTIVITY[type(event)], event.batch_id or None, event.message_id)
+
+
+def _tell_message(live: LiveHub) -> Reaction:
+    def tell(tx: Tx, event: MessageEvent, event_id: int) -> None:
+        def publish() -> None:
+            live.publish(event.account_id, "messages", {"message": ids.show("msg", event.message_id)})
+            if event.batch_id:
+                live.publish(event.account_id, f"batch:{ids.show('bat', event.batch_id)}", {"status": event.status})
+
+        tx.after_commit(publish)
+
+    return tell
+
+
+def _tell_session(live: LiveHub) -> Reaction:
+    def tell(tx: Tx, event: Any, event_id: int) -> None:
+        def publish() -> None:
+            public_id = ids.show("ses", event.session_id)
+            live.publish(event.account_id, f"session:{public_id}", {"session": public_id})
+            live.publish(event.account_id, "sessions", {"session": public_id})
+
+        tx.after_commit(publish)
+
+    return tell
