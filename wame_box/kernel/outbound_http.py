@@ -7,7 +7,6 @@ and `Host`: a name that answers differently a moment later changes nothing. Size
 import asyncio
 import hashlib
 import ipaddress
-import re
 import socket
 import ssl
 import time
@@ -19,9 +18,9 @@ from functools import partial
 import httpx
 from msgspec import Struct
 
-from wame_box.kernel.errors import N_, Problem, Refused, register
+from wame_box.kernel.errors import N_, Refused
 from wame_box.kernel.http_clients import HttpClients
-from wame_box.kernel.public_addresses import Address, is_permitted, literal_address
+from wame_box.kernel.public_addresses import Address, is_permitted, literal_address, parse_url
 from wame_box.kernel.settings import Outbound, networks
 
 USER_AGENT = "WaMe-Box"
@@ -32,21 +31,7 @@ CONNECT_SECONDS = 5
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4  # of one name, tried in turn
 RESOLVED_SECONDS = 30.0
-MAX_URL = 2048
 KEPT_HEADERS = ("content-type", "retry-after", "location")
-# Ports of mail, names and terminals: what listens there is no web server, but can be made to act by what looks like one.
-REFUSED_PORTS = frozenset({0, 22, 23, 25, 53, 110, 143, 389, 465, 587, 993, 995})
-HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")  # a name, as on the wire, or an IPv6 address
-
-register(
-    {
-        "url_invalid": Problem(422, N_("This is not a web address. It should look like https://example.com/path.")),
-        "url_scheme": Problem(422, N_("The address must begin with https:// or http://.")),
-        "url_credentials": Problem(422, N_("The address must not contain a name or password.")),
-        "url_port": Problem(422, N_("Port %(port)s is not accepted in an address.")),
-        "url_private": Problem(422, N_("%(host)s is on a private network, which this box does not reach.")),
-    }
-)
 
 # What went wrong on the network, for logs and pages: codes of OutboundError.
 OUTBOUND_ERRORS = {
@@ -117,7 +102,7 @@ class OutboundHttp:
 
         Raises Refused: url_invalid, url_scheme, url_credentials, url_port, url_private.
         """
-        self._check_spelled(_parse(url).raw_host.decode("ascii"))
+        self._check_spelled(parse_url(url).raw_host.decode("ascii"))
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None, timeout: float | None = None) -> Answer:
         """Send a body; any status is an answer, redirects too. `timeout` is for everything, in seconds.
@@ -125,7 +110,7 @@ class OutboundHttp:
         Raises Refused as `check_url`, OutboundError.
         """
         started = time.perf_counter()
-        parsed = _parse(url)
+        parsed = parse_url(url)
         limit = timeout or self._timeout
         async with _bounded(limit), self._open("POST", parsed, limit, body, headers) as response:
             excerpt = await _excerpt(response)
@@ -137,7 +122,7 @@ class OutboundHttp:
 
         Raises Refused as `check_url` (after a redirect too), OutboundError.
         """
-        target = _parse(url)
+        target = parse_url(url)
         async with _bounded(timeout):
             for _hop in range(MAX_REDIRECTS + 1):
                 async with self._open("GET", target, self._timeout) as response:
@@ -227,24 +212,6 @@ class OutboundHttp:
             raise Refused("url_private", host=host)
 
 
-def _parse(url: str) -> httpx.URL:
-    try:
-        if len(url) > MAX_URL:
-            raise Refused("url_invalid")
-        parsed = httpx.URL(url.strip())
-    except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise Refused("url_invalid") from error
-    if parsed.scheme not in {"http", "https"}:
-        raise Refused("url_scheme")
-    if not HOST.fullmatch(parsed.raw_host.decode("ascii")) or (parsed.port or 0) > 65535:
-        raise Refused("url_invalid")
-    if parsed.userinfo:
-        raise Refused("url_credentials")
-    if parsed.port in REFUSED_PORTS:
-        raise Refused("url_port", port=parsed.port)
-    return parsed
-
-
 @asynccontextmanager
 async def _bounded(seconds: float) -> AsyncIterator[None]:
     try:
@@ -285,7 +252,7 @@ async def _receive(response: httpx.Response, url: str, max_bytes: int, sink: Sin
 
 def _redirected(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     try:
-        return _parse(str(url.join(response.headers["location"])))
+        return parse_url(str(url.join(response.headers["location"])))
     except httpx.InvalidURL as error:
         raise OutboundError("redirect", "to nowhere") from error
 

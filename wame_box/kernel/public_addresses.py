@@ -1,12 +1,32 @@
 """Which addresses a member may make the box talk to: the public internet's, and those that the operator opened."""
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 
+import httpx
+
+from wame_box.kernel.errors import N_, Problem, Refused, register
 from wame_box.kernel.settings import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_URL = 2048
+# Ports of mail, names and terminals: what listens there is no web server, but can be made to act by what looks like one.
+REFUSED_PORTS = frozenset({0, 22, 23, 25, 53, 110, 143, 389, 465, 587, 993, 995})
+HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")  # a name, as on the wire, or an IPv6 address
+
+register(
+    {
+        "url_invalid": Problem(422, N_("This is not a web address. It should look like https://example.com/path.")),
+        "url_scheme": Problem(422, N_("The address must begin with https:// or http://.")),
+        "url_credentials": Problem(422, N_("The address must not contain a name or password.")),
+        "url_port": Problem(422, N_("Port %(port)s is not accepted in an address.")),
+        "url_private": Problem(422, N_("%(host)s is on a private network, which this box does not reach.")),
+    }
+)
+
 
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # how a network without IPv4 reaches it
@@ -48,3 +68,25 @@ def literal_address(host: str) -> Address | None:
         return ipaddress.IPv4Address(socket.inet_aton(host))
     except (OSError, UnicodeError):
         return None
+
+
+def parse_url(url: str) -> httpx.URL:
+    """The URL that a member gave.
+
+    Raises Refused: url_invalid, url_scheme, url_credentials, url_port.
+    """
+    try:
+        if len(url) > MAX_URL:
+            raise Refused("url_invalid")
+        parsed = httpx.URL(url.strip())
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise Refused("url_invalid") from error
+    if parsed.scheme not in {"http", "https"}:
+        raise Refused("url_scheme")
+    if not HOST.fullmatch(parsed.raw_host.decode("ascii")) or (parsed.port or 0) > 65535:
+        raise Refused("url_invalid")
+    if parsed.userinfo:
+        raise Refused("url_credentials")
+    if parsed.port in REFUSED_PORTS:
+        raise Refused("url_port", port=parsed.port)
+    return parsed
