@@ -96,14 +96,10 @@ def load_key(path: Path, folder: DataFolder, environ: Mapping[str, str] = os.env
     although there is a database that only it could open.
     """
     if folder.root.resolve() in path.resolve().parents:
-        raise StartError(
-            f"The key file {path} lies inside the data folder: a copy of that folder would carry its own key."
-        )
+        raise StartError(f"The key file {path} lies inside the data folder: a copy of that folder would carry its own key.")
     if not path.exists():
         if folder.database.exists():
-            raise StartError(
-                f"The key file {path} is missing. {folder.database} cannot be opened without it: put it back."
-            )
+            raise StartError(f"The key file {path} is missing. {folder.database} cannot be opened without it: put it back.")
         _create_key(path)
     try:
         text = path.read_text("ascii").strip()
@@ -121,9 +117,7 @@ def _decode_key(text: str, path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise StartError(
-            f"The key file {path} holds no key: it should be one line of {2 * KEY_BYTES} hexadecimal digits."
-        )
+        raise StartError(f"The key file {path} holds no key: it should be one line of {2 * KEY_BYTES} hexadecimal digits.")
     return key
 
 
@@ -179,9 +173,7 @@ class FolderLock:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
             self._file.close()
-            raise StartError(
-                f"Another box (process {owner}) is using the data folder {folder.root}. Stop it first."
-            ) from error
+            raise StartError(f"Another box (process {owner}) is using the data folder {folder.root}. Stop it first.") from error
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
@@ -193,9 +185,7 @@ class FolderLock:
     def __enter__(self) -> "FolderLock":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
 
 
