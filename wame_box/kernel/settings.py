@@ -29,9 +29,7 @@ class Server(Section, frozen=True):
     ] = ""  # fmt: skip
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Networks of the reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."
-        ),
+        Meta(description="Networks of the reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."),
     ] = ()
     max_upload_mb: Annotated[int, Meta(ge=1, le=2048, description="Largest file a member may upload, in MB.")] = 100
 
@@ -70,9 +68,9 @@ class Mail(Section, frozen=True):
     port: Annotated[int, Meta(ge=1, le=65535, description="Its port: usually 587 for `starttls`, 465 for `tls`.")] = 587
     user: Annotated[str, Meta(description="Name to sign in with. Empty: no sign-in.")] = ""
     password: Annotated[str, Meta(description="Password to sign in with.")] = ""
-    sender: Annotated[
-        str, Meta(description="Sender, such as `WaMe Box <box@example.com>`. Required when `host` is set.")
-    ] = field(default="", name="from")
+    sender: Annotated[str, Meta(description="Sender, such as `WaMe Box <box@example.com>`. Required when `host` is set.")] = (
+        field(default="", name="from")
+    )
     tls: Annotated[
         Literal["starttls", "tls", "none"],
         Meta(description="`starttls` and `tls` never fall back to plain text; `none` is for a relay on this machine."),
@@ -85,12 +83,8 @@ class Mail(Section, frozen=True):
 class Log(Section, frozen=True):
     """What the box writes to its standard error. Never message texts, numbers or secrets."""
 
-    level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="The least important lines shown.")
-    ] = "info"
-    format: Annotated[Literal["text", "json"], Meta(description="`text` for people, `json` for log collectors.")] = (
-        "text"
-    )
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least important lines shown.")] = "info"
+    format: Annotated[Literal["text", "json"], Meta(description="`text` for people, `json` for log collectors.")] = "text"
 
 
 class Sandbox(Section, frozen=True):
@@ -103,9 +97,7 @@ class Limits(Section, frozen=True):
     """What one API key may ask for."""
 
     api_per_minute: Annotated[int, Meta(ge=1, le=1_000_000, description="Requests a minute for one API key.")] = 6000
-    api_burst: Annotated[
-        int, Meta(ge=1, le=100_000, description="Requests that may come at once before that rate.")
-    ] = 500
+    api_burst: Annotated[int, Meta(ge=1, le=100_000, description="Requests that may come at once before that rate.")] = 500
     bulk_messages: Annotated[int, Meta(ge=1, le=10_000, description="Messages in one bulk request.")] = 1000
 
 
