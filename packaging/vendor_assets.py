@@ -130,8 +130,7 @@ def symbol(name: str, svg: str) -> str:
 def write_sprite(source: Path, target: Path) -> None:
     """Build sprite.svg from the icons the pages use."""
     symbols = [
-        symbol(name, (source / f"icons/outline/{name}.svg").read_text("utf-8"))
-        for name in sorted(set(ICON_NAMES.split()))
+        symbol(name, (source / f"icons/outline/{name}.svg").read_text("utf-8")) for name in sorted(set(ICON_NAMES.split()))
     ]
     text = "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', *symbols, "</svg>", ""])
     (target / "sprite.svg").write_text(text, encoding="utf-8")

@@ -21,6 +21,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-theme-set]");
     if (!button) return;
+    event.preventDefault();
     const secure = location.protocol === "https:" ? "; Secure" : "";
     document.cookie = `theme=${button.dataset.themeSet}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
     apply();
