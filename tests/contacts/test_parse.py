@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import secrets
 import signal
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.data import make_contacts
 from wame_box.contacts import parse
 from wame_box.contacts.parse import Batch, Inspection, ParsedRow, RefusedRow, Request, Summary, inspect, rows
+from wame_box.contacts.phone import region_of
 from wame_box.kernel import child
 from wame_box.kernel.errors import CODES, Refused
 from wame_box.kernel.sealed import EncryptedWriter
@@ -143,6 +146,7 @@ def test_the_thousand_contacts() -> None:
     phones = Counter(row.phone for row in everyone if isinstance(row, ParsedRow))
     reasons = Counter(row.reason for row in everyone if isinstance(row, RefusedRow))
     assert (phones.total(), len(phones), reasons.total()) == (965, 925, 35)
+    assert len({region_of(phone) for phone in phones}) == 39
     assert set(reasons) >= {
         "phone_empty",
         "phone_invalid",
@@ -151,6 +155,11 @@ def test_the_thousand_contacts() -> None:
         "phone_scientific",
         "phone_region_unknown",
     }
+
+
+def test_the_thousand_contacts_are_what_their_script_writes() -> None:
+    with (DATA / "contacts_1000.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [make_contacts.HEADER, *make_contacts.contacts()]
 
 
 def test_the_child_inspects_and_streams_batches(tmp_path: Path) -> None:
