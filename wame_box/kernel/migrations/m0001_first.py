@@ -105,14 +105,20 @@ CREATE INDEX session_states_of_session ON session_states (session_id, id);
 """
 
 CONTACTS = """
+-- search: name and number as `contacts/search.py` folds them.
 CREATE TABLE contacts (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), address TEXT NOT NULL, name TEXT NOT NULL,
-    language TEXT, attributes TEXT NOT NULL, consent TEXT NOT NULL, consent_source TEXT, consent_proof TEXT,
-    consent_at INTEGER, opted_out_at INTEGER, import_id INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
-    UNIQUE (account_id, address)
+    language TEXT, attributes TEXT NOT NULL, search TEXT NOT NULL, consent TEXT NOT NULL, consent_source TEXT,
+    consent_proof TEXT, consent_at INTEGER, opted_out_at INTEGER, import_id INTEGER, created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL, UNIQUE (account_id, address)
 ) STRICT;
 CREATE INDEX contacts_of_account ON contacts (account_id, id);
-CREATE INDEX contacts_by_name ON contacts (account_id, name COLLATE NOCASE, id);
+CREATE INDEX contacts_by_consent ON contacts (account_id, consent, id);
+
+-- Which contacts hold which three letters in a row; rowid is the contact. `contacts.search` decides in the end.
+CREATE VIRTUAL TABLE contact_search USING fts5 (
+    search, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
+);
 
 CREATE TABLE consent_records (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, contact_id INTEGER NOT NULL REFERENCES contacts (id) ON DELETE CASCADE,
@@ -132,6 +138,7 @@ CREATE TABLE list_members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lists_of_contact ON list_members (contact_id);
 
+-- next_line: rows that begin before it are done. rows = imported + refused + duplicates; updated is a part of imported.
 CREATE TABLE imports (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), file_id INTEGER NOT NULL REFERENCES files (id),
     file_name TEXT NOT NULL, status TEXT NOT NULL, inspection TEXT NOT NULL, options TEXT, next_line INTEGER NOT NULL DEFAULT 0,
@@ -141,9 +148,15 @@ CREATE TABLE imports (
 ) STRICT;
 CREATE INDEX imports_of_account ON imports (account_id, id);
 
+-- The lines that became no contact. outcome: refused | duplicate; first_line: where a duplicate's number stood first.
 CREATE TABLE import_lines (
-    import_id INTEGER NOT NULL REFERENCES imports (id) ON DELETE CASCADE, line INTEGER NOT NULL, outcome TEXT NOT NULL,
-    reason TEXT NOT NULL, raw TEXT NOT NULL, PRIMARY KEY (import_id, line)
+    import_id INTEGER NOT NULL REFERENCES imports (id) ON DELETE CASCADE, outcome TEXT NOT NULL, line INTEGER NOT NULL,
+    reason TEXT NOT NULL, first_line INTEGER, raw TEXT NOT NULL, PRIMARY KEY (import_id, outcome, line)
+) STRICT, WITHOUT ROWID;
+
+-- The numbers that a running import has met, and where; emptied when it is over.
+CREATE TABLE import_seen (
+    import_id INTEGER NOT NULL, number INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (import_id, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contact_activity (
