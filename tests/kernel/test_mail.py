@@ -10,7 +10,7 @@ import pytest
 
 from wame_box.kernel.clock import MINUTE, FakeClock
 from wame_box.kernel.db import Database, Tx
-from wame_box.kernel.mail import MailSender, queue_mail
+from wame_box.kernel.mail import MailSender, is_mail_address, queue_mail
 from wame_box.kernel.migrations import migrate
 from wame_box.kernel.settings import Mail
 from wame_box.kernel.sql import Sql
@@ -198,6 +198,7 @@ async def test_without_a_server_mails_are_skipped(db: Database, clock: FakeClock
     ],
 )
 async def test_only_one_bare_address(db: Database, to: str) -> None:
+    assert not is_mail_address(to)
     with pytest.raises(ValueError, match="not one bare mail address"):
         await queue(db, to=to)
 

@@ -12,6 +12,7 @@ from wame_box.accounts.permissions import Role
 from wame_box.kernel.db import Database, Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
 from wame_box.kernel.i18n import is_time_zone
+from wame_box.kernel.mail import is_mail_address
 from wame_box.kernel.secrets import check_password, hash_password
 
 register(
@@ -76,7 +77,7 @@ def check_setup(wish: Setup) -> None:
     """Raises: Refused("invalid_input") naming every wrong field."""
     wrong = check_account_fields(wish.account, wish.time_zone, wish.language, wish.region, name_field="account")
     wrong += check_name("name", wish.name)
-    if not _EMAIL.fullmatch(wish.email) or len(wish.email) > 254:
+    if not _EMAIL.fullmatch(wish.email) or not is_mail_address(wish.email) or len(wish.email) > 254:
         wrong.append(FieldError("email", "email_wrong", {}))
     try:
         check_password(wish.password, wish.email)

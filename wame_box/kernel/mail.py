@@ -42,12 +42,17 @@ class QueuedMail(Struct, frozen=True):
     created_at: int
 
 
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be sent there: what `queue_mail` takes."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def queue_mail(tx: Tx, to: str, subject: str, text: str, account_id: int | None = None) -> int:
     """Send a mail once this unit of work is on disk. `to` is one bare address. Returns the mail's id.
 
     Raises ValueError for an address that is none: check what members type before.
     """
-    if not _ADDRESS.fullmatch(to):
+    if not is_mail_address(to):
         raise ValueError("not one bare mail address")
     mail_id = new_id()
     tx.run(
