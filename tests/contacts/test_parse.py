@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.data import make_contacts
 from wame_box.contacts import parse
@@ -212,3 +214,32 @@ def test_a_child_with_a_bug_is_no_refusal() -> None:
         list(child.run("contacts.parse", b"nonsense"))
     with pytest.raises(child.ChildDied):
         list(child.run("no.such.worker", b""))
+
+
+PIECES = st.sampled_from(
+    ['"', '""', ",", ";", "\n", "\r\n", "\r", "\t", "\0", "é", "+33639981234", "name", " ", "x" * 50, "=1+1", "\ufeff", "🙂"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.lists(PIECES, max_size=60).map("".join), encoding=st.sampled_from(["utf-8", "utf-16", "latin-1"]))
+def test_any_text_is_read_or_refused_and_every_row_accounted_for(data: str, encoding: str) -> None:
+    file = io.BytesIO(data.encode(encoding, "ignore"))
+    try:
+        found = inspect(file)
+        mapping = ["phone", *(f"attribute:c{number}" for number in range(len(found.columns) - 1))]
+        everyone = list(rows(file, mapping, None, has_header=found.has_header))
+    except Refused as refusal:
+        assert refusal.code in CODES
+        return
+    assert len(everyone) == found.rows
+    assert [row.line for row in everyone] == sorted({row.line for row in everyone})
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    try:
+        inspect(io.BytesIO(data))
+    except Refused as refusal:
+        assert refusal.code in CODES
