@@ -1,4 +1,4 @@
-"""How a message's state, its waiting and its failure read: word, colour and icon, the same wherever a page or report shows them."""
+"""How a message's state, its waiting and its failure read: word, colour and icon, the same on every page and report."""
 
 from __future__ import annotations
 
