@@ -105,9 +105,12 @@ def test_old_forms_become_the_form_dialled_today(text: str, expected: str) -> No
     assert normalise(text, None) == expected
 
 
-def test_whatsapps_own_address_only_has_to_be_possible() -> None:
+def test_whatsapps_own_address_only_needs_a_country_code() -> None:
     assert normalise("33000000000@s.whatsapp.net", None) == "+33000000000"
     assert refusal("+33000000000") == "phone_invalid"
+    assert normalise("22997123456@s.whatsapp.net", None) == "+22997123456"  # Benin before 2024
+    assert refusal("+22997123456") == "phone_too_short"
+    assert refusal("99912345678@s.whatsapp.net") == "phone_invalid"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 A number is accepted when the numbering plan knows it (`is_valid`), or when it lies in a range kept for fiction and tests, which
 the plan rightly does not know: demos and examples must work and must ring at nobody's. An address that WhatsApp itself gave
-(`33612345678@s.whatsapp.net`) only has to be possible: WhatsApp knows newer ranges than the plan shipped with the box.
+(`33612345678@s.whatsapp.net`) only needs a country code: WhatsApp knows newer ranges, and older ones, than the box's plan.
 """
 
 from __future__ import annotations
@@ -162,11 +162,9 @@ def _read(cleaned: str, region: str | None, lenient: bool = False) -> str:
             number, e164 = phonenumbers.parse(modern, None), modern
     except phonenumbers.NumberParseException as error:
         raise PhoneError(_PARSE_REASONS.get(error.error_type, "phone_invalid")) from None
-    if phonenumbers.is_valid_number(number) or _FICTION.fullmatch(e164):
+    if lenient or phonenumbers.is_valid_number(number) or _FICTION.fullmatch(e164):
         return e164
     possible = phonenumbers.is_possible_number_with_reason(number)
-    if lenient and possible == phonenumbers.ValidationResult.IS_POSSIBLE:
-        return e164
     raise PhoneError(_LENGTH_REASONS.get(possible, "phone_invalid"))
 
 
