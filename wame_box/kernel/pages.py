@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -68,6 +69,21 @@ def _environment() -> Environment:
     return environment
 
 
+def here(request: AnyRequest) -> str:
+    """The path and query to come back to: this page's; of a submitted form's answer, those of the page that had the form."""
+    if request.method in ("GET", "HEAD"):
+        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    came_from = urlsplit(request.headers.get("referer", ""))
+    if came_from.netloc != request.headers.get("host"):
+        return "/"
+    return safe_path(came_from.path + (f"?{came_from.query}" if came_from.query else ""))
+
+
+def box_address(request: AnyRequest, public_url: str) -> str:
+    """Where programs reach the box, without a slash at the end: as configured, else as this browser does."""
+    return (public_url or str(request.base_url)).rstrip("/")
+
+
 def caller_of(request: AnyRequest) -> Any:
     """The signed-in member of this request, or None on public pages."""
     return request.scope.get("state", {}).get("caller")
@@ -90,7 +106,7 @@ def html(request: AnyRequest, template: str, /, **context: Any) -> str:
         "me": me,
         "lang": language_of(request),
         "theme": theme if theme in THEMES else "auto",
-        "request_path": request.url.path,
+        "here": here(request),
         "query": dict(request.query_params),
         "flashes": read_flashes(request),
         "errors": {},
@@ -111,8 +127,7 @@ def render(request: AnyRequest, template: str, /, status: int = 200, **context: 
 def error_page(request: AnyRequest, status: int, text: str) -> Response[Any]:
     """The page of an error; a browser that should sign in is sent there."""
     if status == 401 and "text/html" in request.headers.get("accept", ""):
-        target = request.url.path if request.method == "GET" else "/"
-        return redirect(f"/sign-in?next={target}")
+        return redirect(f"/sign-in?next={quote(here(request))}")
     return render(request, "layout/error.html", status, status_code=status, text=text)
 
 
