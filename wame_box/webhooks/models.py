@@ -69,7 +69,7 @@ class NewEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str
     name: str = ""
-    types: list[str] = [ALL_TYPES]
+    types: list[str] = msgspec.field(default_factory=lambda: [ALL_TYPES])
 
 
 class EndpointChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -60,6 +60,7 @@ class Worker:
         self._failures = 0
         self._slow = False
         self._held_until = 0
+        self._holding = False
         self._arrived = COUNT_EVERY
         self._woken = asyncio.Event()
         self._timer: tuple[int, asyncio.Task[None]] | None = None
@@ -156,7 +157,8 @@ class Worker:
         self._news = self._news or len(work.due) == BUFFER
 
     def _launch(self) -> None:
-        if self._endpoint is None or self._held_until > self._now():
+        self._holding = bool(self._ready) and self._held_until > self._now()
+        if self._endpoint is None or self._holding:
             return
         room = FAILING_LANES if self._failures else LANES
         while self._ready and len(self._flights) < room:
@@ -198,14 +200,16 @@ class Worker:
 
     def _arm(self) -> None:
         """Makes sure that the task is woken when time alone brings something to do."""
-        now = self._now()
-        moments = [self._next_at, self._held_until if self._ready else None]
-        moment = min((one for one in moments if one is not None and one > now), default=None)
-        if moment is None or (self._timer and self._timer[0] == moment and not self._timer[1].done()):
+        moments = [self._next_at, self._held_until if self._holding else None]
+        moment = min((one for one in moments if one is not None), default=None)
+        if moment is None:
             return
-        if self._timer:
-            self._timer[1].cancel()
-        self._timer = (moment, asyncio.create_task(self._ring(moment)))
+        if moment <= self._now():
+            self._woken.set()
+        elif self._timer is None or self._timer[0] != moment or self._timer[1].done():
+            if self._timer:
+                self._timer[1].cancel()
+            self._timer = (moment, asyncio.create_task(self._ring(moment)))
 
     async def _ring(self, moment: int) -> None:
         await self._shared.kernel.clock.sleep_until(moment)
