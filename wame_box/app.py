@@ -57,6 +57,8 @@ class Box:
         """
         self.config = config
         self.folder = folder
+        self.needs_setup = False
+        self.stopped = False
         folder.create()
         migrations.migrate(folder.database, key)
         self.kernel = Kernel(
@@ -116,6 +118,7 @@ class Box:
         await self.world.stop()
         await self.kernel.http.close()
         await self.kernel.db.close()
+        self.stopped = True
 
     # -- the web side --------------------------------------------------------------------------------------------------
 
