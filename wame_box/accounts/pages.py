@@ -17,6 +17,7 @@ from wame_box.kernel import i18n, ids, pages, paging
 from wame_box.kernel.errors import Refused, invalid
 from wame_box.kernel.i18n import gettext as _
 from wame_box.kernel.kernel import Kernel
+from wame_box.kernel.secrets import SHORTEST
 from wame_box.kernel.web import LOGIN_COOKIE, refusal_text
 
 PageRequest = Request[Any, Any, Any]
@@ -44,8 +45,13 @@ def _with_login(response: Page, request: PageRequest, token: str) -> Page:
 # -- first run ---------------------------------------------------------------------------------------------------------
 
 
+def _zones() -> list[tuple[str, str]]:
+    """(IANA name, as people read it) of every time zone."""
+    return [(name, name.replace("_", " ").replace("/", " / ")) for name in i18n.time_zones()]
+
+
 def _welcome(request: PageRequest, token: str, **context: Any) -> Page:
-    choices: dict[str, Any] = {"zones": i18n.time_zones(), "regions": i18n.regions(), "token": token}
+    choices: dict[str, Any] = {"zones": _zones(), "regions": i18n.regions(), "token": token, "shortest": SHORTEST}
     return pages.render(request, "accounts/welcome.html", **(choices | context))
 
 
@@ -162,6 +168,7 @@ async def _keys_page(
     rows, after = paging.cut(found, wanted)
     scopes = [(scope, SCOPE_TEXTS[scope]) for scope in KEY_SCOPES]
     shown = {"keys": rows, "next_cursor": after, "scopes": scopes, "new_key": None, "chosen": list(KEY_SCOPES)}
+    shown["address"] = pages.box_address(request, kernel.config.server.public_url)
     return pages.render(request, "accounts/keys.html", status, **(shown | more))
 
 
@@ -178,9 +185,9 @@ async def make_key(request: PageRequest, kernel: Kernel, caller: Caller) -> Page
     try:
         row, key = await kernel.db.write(keys.create_key, caller, NewKey(name, chosen))
     except Refused as error:
-        shown: dict[str, Any] = {"errors": pages.form_errors(error), "values": {"name": name}, "chosen": chosen}
+        shown: dict[str, Any] = {"errors": pages.form_errors(error), "values": {"name": name, "scopes": chosen}}
         return await _keys_page(request, kernel, caller, error.problem.status, **shown)
-    return await _keys_page(request, kernel, caller, new_key=key, new_name=row.name)
+    return await _keys_page(request, kernel, caller, new_key=key, new_name=row.name, new_scopes=chosen)
 
 
 @post("/keys/{key_id:str}/revoke", scope=Scope.KEYS_WRITE, include_in_schema=False, status_code=200)
@@ -197,7 +204,7 @@ async def drop_key(key_id: str, request: PageRequest, kernel: Kernel, caller: Ca
 
 async def _settings_page(request: PageRequest, kernel: Kernel, caller: Caller, status: int = 200, **more: Any) -> Page:
     found = await kernel.db.read(store.account, caller.account_id)
-    choices = {"account": found, "zones": i18n.time_zones(), "regions": i18n.regions()}
+    choices = {"account": found, "zones": _zones(), "regions": i18n.regions(), "shortest": SHORTEST}
     return pages.render(request, "accounts/settings.html", status, **(choices | more))
 
 
