@@ -14,8 +14,8 @@ from tests.factories import Person, make_account, make_member
 from wame_box.accounts.permissions import Role
 from wame_box.app import Box
 from wame_box.kernel.clock import Clock, FakeClock
-from wame_box.kernel.config import Config, Outbound
 from wame_box.kernel.paths import DataFolder
+from wame_box.kernel.settings import Config, Outbound
 
 NOON = 1_767_268_800_000  # 2026-01-01 12:00 UTC
 LOOPBACK = Config(outbound=Outbound(allow_private=("127.0.0.0/8", "::1/128")))

@@ -36,7 +36,8 @@ from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.engine_events import take
 from wame_box.messaging.policy_change import check_policy
 from wame_box.reactions import react
-from wame_box.sessions.engines.sandbox.engine import SandboxEngine
+from wame_box.sessions.engine import EngineFactory
+from wame_box.sessions.engines.sandbox.engine import SandboxEngines
 from wame_box.sessions.engines.sandbox.world import SandboxWorld
 from wame_box.sessions.models import EngineKind
 from wame_box.sessions.supervisor import Supervisor
@@ -71,7 +72,7 @@ class Box:
         )
         self.first_run = FirstRun()
         self.gate = access.Gate(self.kernel.db, self.kernel.clock)
-        self.world = SandboxWorld(folder.sandbox, key, self.kernel.clock)
+        self.world = SandboxWorld(folder.sandbox, key, self.kernel.clock, self.kernel.live.publish)
         self.supervisor = Supervisor(self.kernel, self._engines(), take, check_policy)
         self.dispatcher = Dispatcher(self.kernel, self.supervisor)
         self.supervisor.on_connected.append(self.dispatcher.wake)
@@ -82,17 +83,17 @@ class Box:
         self.kernel.db.reactions = react(self.kernel.live, self.deliverer)
         self.asgi = self._web()
 
-    def _engines(self) -> dict[EngineKind, Any]:
+    def _engines(self) -> dict[EngineKind, EngineFactory]:
         if not self.config.sandbox.enabled:
             return {}
-        return {EngineKind.SANDBOX: lambda context: SandboxEngine(context, self.world)}
+        return {EngineKind.SANDBOX: SandboxEngines(self.world)}
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         await self.kernel.db.open()
         ids.start_after(await self.kernel.db.read(_highest_id))
-        await self.world.start()
+        await self.world.open()
         await self.deliverer.start()
         self._mailing = asyncio.create_task(self.mail.run(), name="mail")
         await self.dispatcher.start()
@@ -115,7 +116,7 @@ class Box:
         self._mailing.cancel()
         await asyncio.gather(self._mailing, return_exceptions=True)
         await self.deliverer.stop()
-        await self.world.stop()
+        await self.world.close()
         await self.kernel.http.close()
         await self.kernel.db.close()
         self.stopped = True

@@ -11,6 +11,7 @@ import random
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -128,7 +129,9 @@ class _Chooser:
         if stranger:
             self._met.add(row.address)
             store.no_longer_new(self._tx, self._session.id, row.address)
-        typing = pacing.typing_ms(self._policy, len(row.content))
+        content = msgspec.json.decode(row.content, type=dict[str, Any])
+        text = content.get("body") or content.get("caption") or ""
+        typing = pacing.typing_ms(self._policy, len(text)) if text else 0
         self._state = pacing.spend(
             self._policy,
             self._state,
