@@ -24,6 +24,7 @@ from wame_box.messaging.models import (
     MessageReceived,
     MessageSent,
 )
+from wame_box.sessions.live import announce
 from wame_box.sessions.models import SessionQr, SessionStatusChanged
 from wame_box.webhooks.deliver import Deliverer
 
@@ -49,8 +50,8 @@ def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
     reactions.core = {
         Event: [deliverer.queue.enqueue],  # every stored event, after the reactions of its own type
         BatchFinished: [batch_finished],
-        SessionStatusChanged: [_tell_session(live)],
-        SessionQr: [_tell_session(live)],
+        SessionStatusChanged: [announce(live)],
+        SessionQr: [announce(live)],
         ContactOptedOut: [_take_back],
     }
     for event in MESSAGE_EVENTS:
@@ -74,18 +75,6 @@ def _tell_message(live: LiveHub) -> Reaction:
             live.publish(event.account_id, "messages", {"message": ids.show("msg", event.message_id)})
             if event.batch_id:
                 live.publish(event.account_id, f"batch:{ids.show('bat', event.batch_id)}", {"status": event.status})
-
-        tx.after_commit(publish)
-
-    return tell
-
-
-def _tell_session(live: LiveHub) -> Reaction:
-    def tell(tx: Tx, event: Any, event_id: int) -> None:
-        def publish() -> None:
-            public_id = ids.show("ses", event.session_id)
-            live.publish(event.account_id, f"session:{public_id}", {"session": public_id})
-            live.publish(event.account_id, "sessions", {"session": public_id})
 
         tx.after_commit(publish)
 

@@ -41,7 +41,8 @@ class Capabilities:
 @dataclass(frozen=True)
 class OutboundMessage:
     """One message to send. `wa_id` is WhatsApp's id, chosen by the box where the engine lets it; `content` is the body as in
-    the API: `{"body": …}` for a text, `{"url": …, "caption": …}` for an image. `reference` is the client's own mark."""
+    the API: `{"body": …}` for a text, `{"url": …, "caption": …}` for an image. `reference` is the client's own mark.
+    `typing_ms`: how long the sender calls `typing` first; `send` itself shows nothing."""
 
     message_id: int
     wa_id: str
@@ -197,7 +198,7 @@ class Engine(Protocol):
         """Whether numbers are on WhatsApp."""
 
     async def typing(self, address: str, milliseconds: int) -> None:
-        """Shows "typing…" in a chat for a while."""
+        """Shows "typing…" in a chat; returns when that time is over."""
 
     async def mark_read(self, address: str, wa_ids: list[str]) -> None:
         """Tells the other side that its messages were read."""

@@ -10,6 +10,7 @@ import msgspec
 from wame_box.kernel import ids
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.events import Event
+from wame_box.sessions.policy import PolicyName, read_policy
 
 
 class EngineKind(StrEnum):
@@ -96,7 +97,7 @@ class SessionView(msgspec.Struct, frozen=True):
     reason: str | None
     number: str | None
     push_name: str | None
-    policy: str
+    policy: PolicyName
     restricted_until: str | None
     connected_at: str | None
     created_at: str
@@ -111,7 +112,7 @@ class SessionView(msgspec.Struct, frozen=True):
             row.reason,
             row.number,
             row.push_name,
-            msgspec.json.decode(row.policy)["name"],
+            read_policy(row.policy).name,
             to_rfc3339(row.restricted_until) if row.restricted_until else None,
             to_rfc3339(row.connected_at) if row.connected_at else None,
             to_rfc3339(row.created_at),

@@ -234,9 +234,6 @@ class SandboxEngine:
 
     async def send(self, message: OutboundMessage) -> Sent:
         down = self._need_connection()
-        if message.typing_ms:
-            await self.typing(message.address, message.typing_ms)
-            await self._clock.sleep(message.typing_ms)
         course = fate.fate_of(self._knobs, message.wa_id)
         await self._clock.sleep(course.ack)
         if not self._is_open() or not self._connected:
@@ -318,6 +315,7 @@ class SandboxEngine:
     async def typing(self, address: str, milliseconds: int) -> None:
         self._need_connection()
         self._world.show(self._account_id, self._session_id, address, "typing")
+        await self._clock.sleep(milliseconds)
 
     async def mark_read(self, address: str, wa_ids: list[str]) -> None:
         self._need_connection()

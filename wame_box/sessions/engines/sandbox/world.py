@@ -58,7 +58,7 @@ class Offer:
 
 
 class SandboxWorld:
-    """`open` before use, `close` at the end. `publish(account_id, topic, data)` tells open phone pages what happens."""
+    """`start` before use, `stop` at the end. `publish(account_id, topic, data)` tells open phone pages what happens."""
 
     def __init__(self, folder: Path, key: bytes, clock: Clock, publish: Publish | None = None) -> None:
         self.clock = clock
@@ -75,7 +75,7 @@ class SandboxWorld:
         self._spent: OrderedDict[str, str] = OrderedDict()
         self._keeping: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def start(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         await asyncio.to_thread(migrate, self.db.path, self._key, WORLD)
         await self.db.open()
@@ -88,7 +88,7 @@ class SandboxWorld:
         await self._complete_ledger()
         self._keeping = asyncio.create_task(self._keep_house())
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
