@@ -238,16 +238,18 @@ CREATE INDEX attempts_of_delivery ON delivery_attempts (delivery_id, id);
 """
 
 CAMPAIGNS = """
+-- cursor: the last contact that expansion looked at; audience: how many it looked at; expanded: all of them.
 CREATE TABLE campaigns (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), name TEXT NOT NULL, status TEXT NOT NULL,
-    session_id INTEGER, list_id INTEGER, kind TEXT NOT NULL, body TEXT NOT NULL, image_url TEXT, batch_id INTEGER,
+    reason TEXT, session_id INTEGER, list_id INTEGER, kind TEXT NOT NULL, body TEXT NOT NULL, image_url TEXT, batch_id INTEGER,
     include_unconsented INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0, expanded INTEGER NOT NULL DEFAULT 0,
-    audience INTEGER, skipped TEXT NOT NULL DEFAULT '{}', scheduled_at INTEGER, launched_at INTEGER, launched_by INTEGER,
-    finished_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+    audience INTEGER NOT NULL DEFAULT 0, skipped TEXT NOT NULL DEFAULT '{}', scheduled_at INTEGER, launched_at INTEGER,
+    launched_by INTEGER, finished_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX campaigns_of_account ON campaigns (account_id, id);
 CREATE UNIQUE INDEX campaigns_by_batch ON campaigns (batch_id) WHERE batch_id IS NOT NULL;
-CREATE INDEX campaigns_open ON campaigns (status) WHERE status IN ('scheduled', 'running');
+CREATE INDEX campaigns_scheduled ON campaigns (scheduled_at) WHERE status = 'scheduled';
+CREATE INDEX campaigns_expanding ON campaigns (id) WHERE expanded = 0 AND status IN ('running', 'paused');
 """
 
 
