@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from wame_box.kernel import ids
 from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.paging import Window
@@ -141,8 +139,8 @@ def set_policy(tx: Tx, session_id: int, policy: str) -> None:
     tx.run("UPDATE sessions SET policy = ? WHERE id = ?", policy, session_id)
 
 
-def set_settings(tx: Tx, session_id: int, settings: dict[str, msgspec.Raw]) -> None:
-    tx.run("UPDATE sessions SET settings = ? WHERE id = ?", msgspec.json.encode(settings).decode(), session_id)
+def set_settings(tx: Tx, session_id: int, settings: str) -> None:
+    tx.run("UPDATE sessions SET settings = ? WHERE id = ?", settings, session_id)
 
 
 def mark_deleted(tx: Tx, session_id: int) -> None:

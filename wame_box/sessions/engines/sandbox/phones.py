@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 
@@ -104,8 +105,10 @@ def _need_on(phone: Phone) -> None:
         raise Refused("phone_not_on", phone=phone.number)
 
 
-async def write(world: SandboxWorld, account_id: int, session_id: int, number: str, text: str) -> ChatMessage:
-    """A customer writes to a session's number. It waits for the session should that be away.
+async def write(
+    world: SandboxWorld, account_id: int, session_id: int, number: str, text: str, key: str | None = None
+) -> ChatMessage:
+    """A customer writes to a session's number. It waits for the session should that be away. The same `key`: written once.
 
     Raises: Refused("session_not_linked"), Refused("phone_not_on"), Refused("invalid_input").
     """
@@ -122,7 +125,7 @@ async def write(world: SandboxWorld, account_id: int, session_id: int, number: s
         _need_on(phone)
     now = world.clock.now()
     content = msgspec.json.encode({"body": text}).decode()
-    wa_id = "3A" + secrets.token_hex(9).upper()
+    wa_id = "3A" + (hashlib.sha256(key.encode()).hexdigest()[:18] if key else secrets.token_hex(9)).upper()
     due = Due(now, ids.new_id(), account_id, session_id, number, wa_id, Happening.INBOUND, MessageKind.TEXT, content)
     message = store.inbound_message(due)
     await world.db.write(store.write_inbound, message, due, fate.name_of(number))

@@ -247,8 +247,8 @@ def inbound_message(due: Due) -> ChatMessage:
 def write_inbound(tx: Tx, message: ChatMessage, due: Due, name: str) -> None:
     """A customer wrote: it stands in the chat, and the session is to be told."""
     insert_phone(tx, message.account_id, message.number, name, owner=False)
-    insert_message(tx, message)
-    insert_pending(tx, [due])
+    if insert_message(tx, message):
+        insert_pending(tx, [due])
 
 
 def purge(tx: Tx, before: int, limit: int = 500) -> int:

@@ -1,0 +1,276 @@
+"""The sandbox over REST: its phones, its knobs and its ledger, so that tests of programs can play the other side."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+from litestar import get, patch, post
+
+from wame_box.accounts.models import Caller
+from wame_box.accounts.permissions import Scope
+from wame_box.kernel import ids, paging
+from wame_box.kernel.clock import to_rfc3339
+from wame_box.kernel.errors import Refused
+from wame_box.kernel.idempotency import Once
+from wame_box.kernel.kernel import Kernel
+from wame_box.sessions.engines.sandbox import phones
+from wame_box.sessions.engines.sandbox.knobs import KnobChanges, Knobs, knobs_of
+from wame_box.sessions.engines.sandbox.ledger import Counts
+from wame_box.sessions.engines.sandbox.models import ChatMessage, Phone, PhoneState
+from wame_box.sessions.engines.sandbox.world import SandboxWorld
+from wame_box.sessions.lookup import need_session
+from wame_box.sessions.models import EngineKind
+from wame_box.sessions.turn_knobs import turn_knobs
+
+TAGS = ["Sandbox"]
+LEDGER_PAGE = 1_000
+
+
+class PhoneView(msgspec.Struct, frozen=True):
+    """A virtual phone. `owner`: it belongs to the account and can scan. `sessions`: those linked to it."""
+
+    number: str
+    name: str
+    owner: bool
+    state: PhoneState
+    sessions: list[str]
+
+    @classmethod
+    def of(cls, phone: Phone, world: SandboxWorld) -> PhoneView:
+        linked = world.sessions_on(phone.account_id, phone.number)
+        return cls(phone.number, phone.name, phone.owner, phone.state, [ids.show("ses", one) for one in linked])
+
+
+class PhoneList(msgspec.Struct, frozen=True):
+    data: list[PhoneView]
+
+
+class NewPhone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A phone to add. Without a number it gets a free one from a range kept for fiction."""
+
+    name: str
+    number: str | None = None
+
+
+class Scan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the QR code says."""
+
+    qr: str
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    session: str
+    number: str
+
+
+class StateChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    state: PhoneState
+
+
+class CustomerMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text that a customer's phone sends to a session's number."""
+
+    session: str
+    number: Annotated[str, msgspec.Meta(description="The customer's number.")] = msgspec.field(name="from")
+    text: str = ""
+
+
+class ReadWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which chat to read; without a session all of them."""
+
+    session: str | None = None
+
+
+class ReadCount(msgspec.Struct, frozen=True):
+    read: int
+
+
+class PhoneMessage(msgspec.Struct, frozen=True):
+    """`outgoing`: sent by the session to the customer. `state`: `sent`, `delivered` or `read`."""
+
+    wa_id: str
+    session: str
+    number: str
+    outgoing: bool
+    kind: str
+    content: dict[str, Any]
+    reference: str | None
+    state: str
+    at: str
+
+    @classmethod
+    def of(cls, row: ChatMessage) -> PhoneMessage:
+        session = ids.show("ses", row.session_id)
+        state = row.state.name.lower()
+        return cls(row.wa_id, session, row.number, row.outgoing, row.kind, row.body, row.reference, state, to_rfc3339(row.at))
+
+
+class PhoneMessagePage(msgspec.Struct, frozen=True):
+    data: list[PhoneMessage]
+    next_cursor: str | None
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """One attempt to send. `recipient` is a keyed hash of the number, `body_sha256` the hash of the content's JSON."""
+
+    at: str
+    session: str
+    wa_id: str
+    reference: str | None
+    recipient: str
+    body_sha256: str
+    outcome: str
+
+
+class LedgerPage(msgspec.Struct, frozen=True):
+    counts: Counts
+    data: list[LedgerLine]
+    next_cursor: str | None
+
+
+@get("/api/v1/sandbox/phones", scope=Scope.SESSIONS_READ, tags=TAGS, summary="List virtual phones")
+async def get_phones(caller: Caller, world: SandboxWorld) -> PhoneList:
+    """Your own phones, then customers' phones that were used by hand. Every other number is a customer's phone that is on."""
+    return PhoneList([PhoneView.of(phone, world) for phone in await phones.list_phones(world, caller.account_id)])
+
+
+@post("/api/v1/sandbox/phones", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Add a virtual phone", status_code=201)
+async def post_phone(data: NewPhone, caller: Caller, world: SandboxWorld) -> PhoneView:
+    """A phone of your own, which can scan a session's QR code. 409 `phone_exists` when there is one with this number."""
+    return PhoneView.of(await phones.add_phone(world, caller.account_id, data.name, data.number), world)
+
+
+@get("/api/v1/sandbox/phones/{number:str}", scope=Scope.SESSIONS_READ, tags=TAGS, summary="A virtual phone")
+async def get_phone(number: str, caller: Caller, world: SandboxWorld) -> PhoneView:
+    """Its state, and the sessions linked to it."""
+    return PhoneView.of(await phones.need_phone(world, caller.account_id, number), world)
+
+
+@post(
+    "/api/v1/sandbox/phones/{number:str}/scan",
+    scope=Scope.SANDBOX_WRITE,
+    tags=TAGS,
+    summary="Scan a QR code",
+    status_code=200,
+)
+async def post_scan(number: str, data: Scan, caller: Caller, world: SandboxWorld) -> Scanned:
+    """The phone scans the code and links the session that shows it. The answer comes when it is linked."""
+    session_id = await phones.scan(world, caller.account_id, number, data.qr)
+    return Scanned(ids.show("ses", session_id), phones.check_number(number))
+
+
+@post(
+    "/api/v1/sandbox/phones/{number:str}/state",
+    scope=Scope.SANDBOX_WRITE,
+    tags=TAGS,
+    summary="Switch a phone on or off, lose it, have it banned",
+    status_code=200,
+)
+async def post_state(number: str, data: StateChange, caller: Caller, world: SandboxWorld) -> PhoneView:
+    """A customer's phone that is `off` gets nothing until it is `on` again. Your own phone may be off: linked devices go on.
+    One that is `lost` removes them, one that is `banned` can't send; `on` restores it."""
+    return PhoneView.of(await phones.set_state(world, caller.account_id, number, data.state), world)
+
+
+@post(
+    "/api/v1/sandbox/phones/{number:str}/read",
+    scope=Scope.SANDBOX_WRITE,
+    tags=TAGS,
+    summary="Read what came",
+    status_code=200,
+)
+async def post_read(number: str, data: ReadWish, kernel: Kernel, caller: Caller, world: SandboxWorld) -> ReadCount:
+    """The customer reads what was delivered, in the chat with one session or in all."""
+    session_id = ids.parse("ses", data.session) if data.session else None
+    if session_id is not None:
+        await kernel.db.read(need_session, caller.account_id, session_id)
+    return ReadCount(await phones.read_chats(world, caller.account_id, number, session_id))
+
+
+@get("/api/v1/sandbox/phones/{number:str}/messages", scope=Scope.MESSAGES_READ, tags=TAGS, summary="What is on a phone")
+async def get_phone_messages(
+    number: str,
+    session: str,
+    kernel: Kernel,
+    caller: Caller,
+    world: SandboxWorld,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> PhoneMessagePage:
+    """The chat of a customer's phone with a session, newest first. At most 500 messages a chat are kept, for a week."""
+    found = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session))
+    wanted = paging.window(limit, cursor)
+    rows, after = await phones.list_messages(world, found.id, phones.check_number(number), wanted)
+    return PhoneMessagePage([PhoneMessage.of(row) for row in rows], after)
+
+
+@post("/api/v1/sandbox/messages", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Write as a customer", status_code=201)
+async def post_message(data: CustomerMessage, kernel: Kernel, caller: Caller, once: Once, world: SandboxWorld) -> PhoneMessage:
+    """A customer's phone sends a text to a session's number; it comes in as any message does."""
+    session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", data.session))
+    sent = await phones.write(world, caller.account_id, session.id, data.number, data.text, once.key)
+    return PhoneMessage.of(sent)
+
+
+@get("/api/v1/sessions/{session_id:str}/sandbox", scope=Scope.SESSIONS_READ, tags=TAGS, summary="The knobs of a session")
+async def get_knobs(session_id: str, kernel: Kernel, caller: Caller) -> Knobs:
+    """How the little world of this session behaves."""
+    session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
+    if session.engine is not EngineKind.SANDBOX:
+        raise Refused("not_found")
+    return knobs_of(session.settings)
+
+
+@patch("/api/v1/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Turn the knobs")
+async def patch_knobs(session_id: str, data: KnobChanges, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Knobs:
+    """Delays, rates, answers and the network of one session; what is left out stays. It holds for the next message."""
+    return await kernel.db.write(turn_knobs, caller, ids.parse("ses", session_id), data, world)
+
+
+@get("/api/v1/sandbox/ledger", scope=Scope.SESSIONS_READ, tags=TAGS, summary="The ledger")
+async def get_ledger(
+    kernel: Kernel,
+    caller: Caller,
+    world: SandboxWorld,
+    session: str | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> LedgerPage:
+    """Every attempt to send, oldest first, as the server saw it: to count what was lost or sent twice. At most 1,000 a page."""
+    session_id = ids.parse("ses", session) if session else None
+    if session_id is not None:
+        await kernel.db.read(need_session, caller.account_id, session_id)
+    if limit is not None and not 1 <= limit <= LEDGER_PAGE:
+        raise Refused("bad_limit", most=LEDGER_PAGE)
+    offset = _offset(cursor)
+    counts = await asyncio.to_thread(world.ledger.counts, caller.account_id, session_id)
+    lines, after = await asyncio.to_thread(world.ledger.page, caller.account_id, session_id, offset, limit or paging.LIMIT)
+    data = [
+        LedgerLine(to_rfc3339(one.at), one.session, one.wa_id, one.reference, one.recipient, one.body_sha256, one.outcome)
+        for one in lines
+    ]
+    return LedgerPage(counts, data, ids.show("cur", after) if after is not None else None)
+
+
+def _offset(cursor: str | None) -> int:
+    try:
+        return ids.parse("cur", cursor) if cursor else 0
+    except Refused:
+        raise Refused("bad_cursor") from None
+
+
+HANDLERS = [
+    get_phones,
+    post_phone,
+    get_phone,
+    post_scan,
+    post_state,
+    post_read,
+    get_phone_messages,
+    post_message,
+    get_knobs,
+    patch_knobs,
+    get_ledger,
+]
