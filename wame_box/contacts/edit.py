@@ -6,7 +6,7 @@ import re
 
 from wame_box.accounts import audit
 from wame_box.accounts.models import Caller
-from wame_box.contacts import consent, list_store, store
+from wame_box.contacts import consent, list_store, lists, store
 from wame_box.contacts.columns import MAX_ATTRIBUTES, MAX_KEY, MAX_VALUE, slug
 from wame_box.contacts.models import ConsentGiven, Contact, ContactChange, NewContact
 from wame_box.contacts.parse import MAX_NAME
@@ -23,7 +23,6 @@ register(
         "attribute_twice": Problem(422, N_("The attribute “%(key)s” is there twice.")),
         "attributes_too_many": Problem(422, N_("A contact has at most %(limit)s attributes.")),
         "language_tag": Problem(422, N_("A language is given by its two letters, such as fr.")),
-        "list_unknown": Problem(404, N_("There is no such list.")),
     }
 )
 
@@ -50,8 +49,7 @@ def create(tx: Tx, caller: Caller, wish: NewContact, list_id: int | None = None)
     if source:
         consent.opt_in(tx, caller.account_id, made.id, source=source, proof=wish.consent_proof)
     if list_id is not None:
-        if list_store.find(tx, caller.account_id, list_id) is None:
-            raise Refused("list_unknown")
+        lists.check(tx, caller, list_id)
         list_store.add(tx, list_id, [made.id])
     return _found(tx, caller, made.id)
 

@@ -13,6 +13,7 @@ from wame_box.kernel.errors import N_, Problem, Refused, register
 
 register(
     {
+        "list_unknown": Problem(404, N_("There is no such list.")),
         "list_exists": Problem(409, N_("There is a list with this name already.")),
         "contacts_unknown": Problem(404, N_("Some of these contacts do not exist: %(ids)s.")),
     }
@@ -79,6 +80,12 @@ def remove(tx: Tx, caller: Caller, list_id: int, contact_id: int) -> None:
     if store.contact(tx, caller.account_id, contact_id) is None:
         raise Refused("not_found")
     list_store.remove(tx, list_id, contact_id)
+
+
+def check(tx: Tx, caller: Caller, list_id: int) -> None:
+    """For a list named by something else. Raises: Refused("list_unknown")."""
+    if list_store.find(tx, caller.account_id, list_id) is None:
+        raise Refused("list_unknown")
 
 
 def find(tx: Tx, caller: Caller, list_id: int) -> ContactList:

@@ -217,6 +217,16 @@ class _RowReader:
         return ParsedRow(line, phone, name, language, consent or None, attributes)
 
 
+def sample_rows(found: Inspection, mapping: Sequence[str], default_region: str | None) -> list[ParsedRow | RefusedRow]:
+    """The samples of an inspection as an import would read them; `line` is their place among the samples, from 1.
+
+    Raises: Refused("mapping_…").
+    """
+    check_mapping(mapping, len(found.columns))
+    reader = _RowReader(mapping, default_region)
+    return [reader.read(Record(number, cells)) for number, cells in enumerate(found.samples, 1)]
+
+
 def _refused(record: Record, reason: str) -> RefusedRow:
     return RefusedRow(record.line, reason, [cell[:RAW_CELL] for cell in record.cells[:MAX_COLUMNS]])
 
