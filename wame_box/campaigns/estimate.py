@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import msgspec
 
 from wame_box.messaging.local_time import next_midnight, quiet_until, zone
-from wame_box.messaging.pacing import HOUR_MS, MINUTE_MS, PacingState
+from wame_box.messaging.pacing import HOUR_MS, MINUTE_MS, SLICES, PacingState
 from wame_box.sessions.policy import DAY_MS, Policy, day_cap, stranger_cap
 
 FASTEST_MS, SLOWEST_MS = 1, 10  # a message that nothing holds back: what the box itself needs
+ANY_NUMBER = 1 << 60
 SIMULATED_DAYS = 400  # by then every ramp has ended; the rest is in proportion
 
 
@@ -33,74 +34,81 @@ class People:
     known: int
 
 
+@dataclass(frozen=True)
+class _Pace:
+    """How fast messages follow each other: `pause` ms between two, windows of `minute` and `hour` ms for the caps."""
+
+    policy: Policy
+    pause: int
+    minute: int
+    hour: int
+
+    def time_for(self, gaps: int) -> int:
+        """The time from a first message to the one after so many gaps."""
+        if self.policy.per_hour is None:
+            return self._within_hour(gaps)
+        hours, rest = divmod(gaps, self.policy.per_hour)
+        return max(self._within_hour(gaps), hours * self.hour + self._within_hour(rest))
+
+    def _within_hour(self, gaps: int) -> int:
+        if self.policy.per_minute is None:
+            return gaps * self.pause
+        minutes, rest = divmod(gaps, self.policy.per_minute)
+        return max(gaps * self.pause, minutes * self.minute + rest * self.pause)
+
+    def room(self, milliseconds: int) -> int:
+        """How many messages fit into so much time."""
+        if milliseconds <= 0:
+            return 0
+        low, high = 1, milliseconds // self.pause + 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.time_for(middle - 1) < milliseconds else (low, middle - 1)
+        return low
+
+
 def estimate(policy: Policy, state: PacingState, people: People, *, now: int, account_zone: str, session_age_ms: int) -> Estimate:
-    ends = [
-        _finish(policy, state, people, now, account_zone, session_age_ms, pause)
-        for pause in (
-            max(FASTEST_MS, policy.gap_min_ms + _typing(policy.typing_min_ms, policy)),
-            max(SLOWEST_MS, policy.gap_max_ms + _typing(policy.typing_max_ms, policy)),
-        )
-    ]
+    typing = policy.typing_ms_per_character > 0
+    shortest = policy.gap_min_ms + (policy.typing_min_ms if typing else 0)
+    longest = policy.gap_max_ms + (policy.typing_max_ms if typing else 0)
+    paces = (
+        _Pace(policy, max(FASTEST_MS, shortest), MINUTE_MS, HOUR_MS),
+        # Pacing counts a window in slices, and holds a message for one of them more at most.
+        _Pace(policy, max(SLOWEST_MS, longest), MINUTE_MS + MINUTE_MS // SLICES, HOUR_MS + HOUR_MS // SLICES),
+    )
+    ends = [_finish(pace, state, people, now, account_zone, session_age_ms) for pace in paces]
     return Estimate(*((end - now) // 1000 for end in ends))
 
 
-def _typing(milliseconds: int, policy: Policy) -> int:
-    return milliseconds if policy.typing_ms_per_character else 0
-
-
-def _finish(policy: Policy, state: PacingState, people: People, now: int, account_zone: str, age_ms: int, pause: int) -> int:
-    """When the last message goes, with `pause` milliseconds between two."""
-    local = zone(account_zone, "UTC")
-    strangers, known = people.strangers, people.known
+def _finish(pace: _Pace, state: PacingState, people: People, now: int, account_zone: str, age_ms: int) -> int:
+    """When the last message goes."""
+    policy, local = pace.policy, zone(account_zone, "UTC")
+    strangers, known, sent = people.strangers, people.known, 0
     moment = max(now, state.restricted_until or 0)
     used, used_strangers = (state.day, state.strangers) if moment < state.day_until else (0, 0)
     for _ in range(SIMULATED_DAYS):
         midnight = next_midnight(moment, local)
         age_days = (age_ms + moment - now) // DAY_MS
-        open_at = _opens(policy, moment, account_zone)
-        room = _room(policy, open_at, midnight, account_zone, pause)
-        cap = day_cap(policy, age_days)
-        room = room if cap is None else min(room, max(0, cap - used))
-        cap = stranger_cap(policy, age_days)
-        new = min(strangers, room) if cap is None else min(strangers, room, max(0, cap - used_strangers))
+        open_at, open_ms = _open(policy, moment, midnight, account_zone)
+        room = min(pace.room(open_ms), _left(day_cap(policy, age_days), used))
+        new = min(strangers, room, _left(stranger_cap(policy, age_days), used_strangers))
         old = min(known, room - new)
-        strangers, known = strangers - new, known - old
+        strangers, known, sent = strangers - new, known - old, new + old
         if strangers + known == 0:
-            return open_at + _time_for(policy, max(0, new + old - 1), pause)
-        last_day = new + old
+            return open_at + pace.time_for(sent - 1) if sent else moment
         moment, used, used_strangers = midnight, 0, 0
-    return moment + (strangers + known) * DAY_MS // max(1, last_day)
+    return moment + (strangers + known) * DAY_MS // max(1, sent)
 
 
-def _opens(policy: Policy, moment: int, account_zone: str) -> int:
-    quiet = policy.quiet_hours
-    until = quiet_until(moment, zone(account_zone, "UTC"), quiet.start, quiet.end) if quiet else None
-    return until or moment
+def _left(cap: int | None, used: int) -> int:
+    return ANY_NUMBER if cap is None else max(0, cap - used)
 
 
-def _room(policy: Policy, open_at: int, midnight: int, account_zone: str, pause: int) -> int:
-    """How many messages fit into what is left of the day."""
-    open_ms = max(0, midnight - open_at)
-    quiet = policy.quiet_hours
-    if quiet and open_ms:
-        open_ms -= sum(
-            HOUR_MS
-            for hour in range(open_at, midnight, HOUR_MS)
-            if quiet_until(hour, zone(account_zone, "UTC"), quiet.start, quiet.end)
-        )
-    if open_ms <= 0:
-        return 0
-    low, high = 0, open_ms // pause + 1
-    while low < high:  # the most messages whose time fits
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _time_for(policy, middle - 1, pause) <= open_ms else (low, middle - 1)
-    return low
-
-
-def _time_for(policy: Policy, gaps: int, pause: int) -> int:
-    """The time that so many pauses take, with the caps of minute and hour."""
-    waits = [gaps * pause]
-    for cap, length in ((policy.per_minute, MINUTE_MS), (policy.per_hour, HOUR_MS)):
-        if cap is not None:
-            waits.append(gaps // cap * length)
-    return max(waits)
+def _open(policy: Policy, moment: int, midnight: int, account_zone: str) -> tuple[int, int]:
+    """When sending begins on this day, and for how many milliseconds it is not quiet until midnight."""
+    quiet, local = policy.quiet_hours, zone(account_zone, "UTC")
+    if quiet is None:
+        return moment, midnight - moment
+    begins = quiet_until(moment, local, quiet.start, quiet.end) or moment
+    silent = sum(HOUR_MS for hour in range(begins, midnight, HOUR_MS) if quiet_until(hour, local, quiet.start, quiet.end))
+    return begins, midnight - begins - silent

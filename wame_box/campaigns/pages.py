@@ -1,0 +1,5 @@
+"""Handlers."""
+
+from typing import Any
+
+HANDLERS: list[Any] = []
