@@ -18,7 +18,7 @@ from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.pacing import PolicyName, day_cap, read_policy, stranger_cap
 from wame_box.messaging.policy_change import PolicyChange
 from wame_box.messaging.policy_form import HOURS, choices, fill_form, read_custom
-from wame_box.messaging.waiting import Waiting
+from wame_box.messaging.waiting import until
 from wame_box.messaging.words import wait_text
 from wame_box.sessions.lookup import need_session
 
@@ -36,7 +36,7 @@ async def _page(session_id: str, request: PageRequest, kernel: Kernel, caller: C
         "choices": choices(session.engine),
         "fields": fill_form(policy),
         "hours": HOURS,
-        "waiting": Waiting(wait_text(held[1]), held[0]) if held and held[0] > now else None,
+        "waiting": until(wait_text(held[1]), held[0], now) if held and held[0] > now else None,
         "age_days": age,
         "day_cap": day_cap(policy, age),
         "stranger_cap": stranger_cap(policy, age),

@@ -11,7 +11,7 @@ from litestar import Request, Response, get, post
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
 from wame_box.contacts.phone import PhoneError, normalise
-from wame_box.kernel import ids, pages, paging
+from wame_box.kernel import i18n, ids, pages, paging
 from wame_box.kernel.errors import Refused
 from wame_box.kernel.i18n import gettext as _
 from wame_box.kernel.kernel import Kernel
@@ -139,7 +139,8 @@ def _connected_first(rows: list[Session]) -> list[Session]:
 
 async def _send_page(request: PageRequest, kernel: Kernel, caller: Caller, status: int = 200, **more: Any) -> Page:
     every = await kernel.db.read(sessions.sessions_of, caller.account_id, paging.Window(limit=paging.MOST))
-    shown = {"sessions": _connected_first([row for row in every if row.number]), "zone": caller.time_zone}
+    shown: dict[str, Any] = {"sessions": _connected_first([row for row in every if row.number]), "zone": caller.time_zone}
+    shown["country"] = dict(i18n.regions()).get(caller.region or "")
     return pages.render(request, "messaging/send.html", status, **(shown | more))
 
 
