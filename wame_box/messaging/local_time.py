@@ -22,6 +22,12 @@ def zone(name: str | None, otherwise: str) -> ZoneInfo:
     return _zone(name) or _zone(otherwise) or _UTC
 
 
+def day_start(now: int, local: ZoneInfo) -> int:
+    """When the calendar day of `now` began there: not later than `now`."""
+    today = _local(now, local).date()
+    return min(now, _moment(datetime(today.year, today.month, today.day, tzinfo=local)))
+
+
 def next_midnight(now: int, local: ZoneInfo) -> int:
     """When the calendar day of `now` ends there: later than `now`. Days have 23 to 25 hours, rarely others."""
     tomorrow = _local(now, local).date() + timedelta(days=1)
