@@ -19,6 +19,10 @@ CAPTION_LIMIT = 1024
 URL_LIMIT = 2048
 REFERENCE_LIMIT = 128
 
+# msgspec takes a limit on the plain type only, not on one that may be None.
+Reference = Annotated[str, Meta(max_length=REFERENCE_LIMIT)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
 
 class Direction(StrEnum):
     OUT = "out"
@@ -145,10 +149,8 @@ class SendMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["text", "image"] = "text"
     text: TextContent | None = None
     image: ImageContent | None = None
-    reference: Annotated[
-        str | None, Meta(max_length=REFERENCE_LIMIT, description="Your own mark; comes back in answers and events.")
-    ] = None
-    scheduled_at: Annotated[datetime | None, Meta(tz=True, description="Not before this time (RFC 3339).")] = None
+    reference: Annotated[Reference | None, Meta(description="Your own mark; comes back in answers and events.")] = None
+    scheduled_at: Annotated[Moment | None, Meta(description="Not before this time (RFC 3339).")] = None
 
 
 class Accepted(msgspec.Struct, frozen=True):
