@@ -14,7 +14,7 @@ from wame_box.kernel import ids
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.errors import N_
 from wame_box.kernel.events import Event
-from wame_box.messaging.models import CAPTION_LIMIT, TEXT_LIMIT, Batch, ImageContent, TextContent
+from wame_box.messaging.models import CAPTION_LIMIT, TEXT_LIMIT, Batch, ImageContent, Moment, TextContent
 from wame_box.sessions.engine import MessageKind
 
 NAME_LIMIT = 100
@@ -171,7 +171,7 @@ class NewCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["text", "image"] = "text"
     text: CampaignText | None = None
     image: ImageContent | None = None
-    scheduled_at: Annotated[datetime | None, Meta(tz=True, description=SCHEDULE_MEANS)] = None
+    scheduled_at: Annotated[Moment | None, Meta(description=SCHEDULE_MEANS)] = None
 
 
 class CampaignChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,7 +183,7 @@ class CampaignChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["text", "image"] | UnsetType = UNSET
     text: CampaignText | UnsetType = UNSET
     image: ImageContent | UnsetType = UNSET
-    scheduled_at: Annotated[datetime | None, Meta(tz=True, description=SCHEDULE_MEANS)] | UnsetType = UNSET
+    scheduled_at: Annotated[Moment | None, Meta(description=SCHEDULE_MEANS)] | UnsetType = UNSET
 
 
 class Launch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -191,7 +191,7 @@ class Launch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     it is noted in the audit log. Without `scheduled_at` the draft's own time counts; null starts at once."""
 
     include_unconsented: bool = False
-    scheduled_at: Annotated[datetime | None, Meta(tz=True, description=SCHEDULE_MEANS)] | UnsetType = UNSET
+    scheduled_at: Annotated[Moment | None, Meta(description=SCHEDULE_MEANS)] | UnsetType = UNSET
 
 
 class CampaignView(msgspec.Struct, frozen=True):
