@@ -49,7 +49,7 @@ CUSTOMER = "+447700900123"
 
 @dataclass
 class Stage:
-    """`said` is what engines told the slice above, `batches` how many at a time; `refuse` makes it refuse to store what it is told."""
+    """`said`: what engines told the slice above; `batches`: how many at a time. `refuse` makes that slice store nothing."""
 
     folder: Path
     key: bytes
