@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from wame_box.contacts import store
 from wame_box.contacts.models import Consent
 from wame_box.kernel import ids
 from wame_box.kernel.db import Tx
@@ -37,9 +38,13 @@ def insert(tx: Tx, account_id: int, import_id: int, people: Sequence[NewPerson])
         [
             (ids.new_id(), account_id, contact_id, Consent.OPTED_IN, person.source, person.proof, tx.now)
             for contact_id, person in rows
-            if person.source
+            if person.source is not None
         ],
     )
+    agreed = sum(person.source is not None for person in people)
+    for consent, number in ((Consent.OPTED_IN, agreed), (Consent.NONE, len(people) - agreed)):
+        if number:
+            store.add_to_count(tx, account_id, consent, number)
     return [contact_id for contact_id, _ in rows]
 
 
@@ -56,5 +61,5 @@ def _row(
     source: str | None,
     proof: str,
 ) -> tuple[object, ...]:
-    consent = (Consent.OPTED_IN, source, proof, now) if source else (Consent.NONE, None, None, None)
+    consent = (Consent.OPTED_IN, source, proof, now) if source is not None else (Consent.NONE, None, None, None)
     return (contact_id, account_id, address, name, language, attributes, search, *consent, import_id, now, now)

@@ -81,7 +81,7 @@ def delete(tx: Tx, caller: Caller, contact_id: int) -> None:
     Raises: Refused("not_found").
     """
     row = _found(tx, caller, contact_id)
-    store.delete(tx, caller.account_id, contact_id)
+    store.delete(tx, row)
     audit.record(tx, caller, "contact.deleted", row.public_id, consent=row.consent)
 
 

@@ -47,17 +47,18 @@ class Person(NamedTuple):
     """A usable row, ready to be stored. `source`: where this person agreed; None when no consent is known."""
 
     row: ParsedRow
-    number: int
     attributes: str
     search: str
     source: str | None
 
 
 class Line(NamedTuple):
-    """A refused row."""
+    """A row that becomes no contact, as `import_store.insert_lines` takes it. `raw`: its cells as JSON."""
 
+    outcome: Outcome
     line: int
     reason: str
+    first_line: int | None
     raw: str
 
 
@@ -65,17 +66,18 @@ Prepared = Person | Line
 
 
 def prepare(options: Options, rows: Sequence[ParsedRow | RefusedRow]) -> list[Prepared]:
-    return [_person(options, row) if isinstance(row, ParsedRow) else _line(row) for row in rows]
+    return [_prepared(options, row) for row in rows]
 
 
-def _person(options: Options, row: ParsedRow) -> Person:
+def _prepared(options: Options, row: ParsedRow | RefusedRow) -> Prepared:
+    if isinstance(row, RefusedRow):
+        return Line(Outcome.REFUSED, row.line, row.reason, None, _encode(row.raw).decode())
+    if row.first_line is not None:
+        raw = _encode(cells(options.mapping, row)).decode()
+        return Line(Outcome.DUPLICATE, row.line, "line_duplicate", row.first_line, raw)
     source = (row.consent_source or options.source) if options.agreed else ""
     attributes = _encode(row.attributes).decode() if row.attributes else "{}"
-    return Person(row, int(row.phone[1:]), attributes, folded(row.name, row.phone), source or None)
-
-
-def _line(row: RefusedRow) -> Line:
-    return Line(row.line, row.reason, _encode(row.raw).decode())
+    return Person(row, attributes, folded(row.name, row.phone), source or None)
 
 
 def store_chunk(tx: Tx, work: Work, chunk: Sequence[Prepared]) -> Import | None:
@@ -87,21 +89,21 @@ def store_chunk(tx: Tx, work: Work, chunk: Sequence[Prepared]) -> Import | None:
     todo = [one for one in chunk if _line_of(one) >= row.next_line]
     if not todo:
         return row
-    refused = [one for one in todo if isinstance(one, Line)]
-    people, duplicates = _split(tx, work.import_id, [one for one in todo if isinstance(one, Person)])
+    people = [one for one in todo if isinstance(one, Person)]
+    lines = [one for one in todo if isinstance(one, Line)]
     known = store.by_addresses(tx, work.account_id, [person.row.phone for person in people])
     _update_known(tx, work, [(person, known[person.row.phone]) for person in people if person.row.phone in known])
     made = _insert_new(tx, work, [person for person in people if person.row.phone not in known])
     _put_on_list(tx, work, [*made, *(contact.id for contact in known.values())])
-    _note_lines(tx, work, refused, duplicates)
+    import_store.insert_lines(tx, work.import_id, lines)
     import_store.add_progress(
         tx,
         work.import_id,
         _line_of(todo[-1]) + 1,
         imported=len(people),
         updated=len(known),
-        duplicates=len(duplicates),
-        refused=len(refused),
+        duplicates=sum(line.outcome is Outcome.DUPLICATE for line in lines),
+        refused=sum(line.outcome is Outcome.REFUSED for line in lines),
     )
     return import_store.by_id(tx, work.import_id)
 
@@ -110,25 +112,10 @@ def _line_of(one: Prepared) -> int:
     return one.row.line if isinstance(one, Person) else one.line
 
 
-def _split(tx: Tx, import_id: int, people: list[Person]) -> tuple[list[Person], list[tuple[Person, int]]]:
-    """Those whose number comes up for the first time in this file, and the others with the line of the first."""
-    seen = import_store.seen(tx, import_id, [person.number for person in people])
-    fresh: list[Person] = []
-    duplicates: list[tuple[Person, int]] = []
-    for person in people:
-        first = seen.setdefault(person.number, person.row.line)
-        if first == person.row.line:
-            fresh.append(person)
-        else:
-            duplicates.append((person, first))
-    import_store.insert_seen(tx, import_id, [(person.number, person.row.line) for person in fresh])
-    return fresh, duplicates
-
-
 def _insert_new(tx: Tx, work: Work, people: list[Person]) -> list[int]:
     rows = [
         NewPerson(row.phone, row.name, row.language, attributes, search, source, _proof(work, row))
-        for row, _, attributes, search, source in people
+        for row, attributes, search, source in people
     ]
     return bulk_store.insert(tx, work.account_id, work.import_id, rows)
 
@@ -171,24 +158,6 @@ def _merged(existing: Existing, row: ParsedRow, contact: Contact) -> tuple[str, 
 def _put_on_list(tx: Tx, work: Work, contact_ids: list[int]) -> None:
     if work.list_id is not None and list_store.find(tx, work.account_id, work.list_id):  # it may be deleted meanwhile
         list_store.add(tx, work.list_id, contact_ids)
-
-
-def _note_lines(tx: Tx, work: Work, refused: list[Line], duplicates: list[tuple[Person, int]]) -> None:
-    import_store.insert_lines(tx, work.import_id, [(Outcome.REFUSED, one.line, one.reason, None, one.raw) for one in refused])
-    import_store.insert_lines(
-        tx,
-        work.import_id,
-        [
-            (
-                Outcome.DUPLICATE,
-                person.row.line,
-                "line_duplicate",
-                first,
-                _encode(cells(work.options.mapping, person.row)).decode(),
-            )
-            for person, first in duplicates
-        ],
-    )
 
 
 def cells(mapping: Sequence[str], row: ParsedRow) -> list[str]:

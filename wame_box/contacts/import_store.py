@@ -217,7 +217,7 @@ def claimable(sql: Sql, now: int) -> list[int]:
     )
 
 
-# -- lines and numbers -------------------------------------------------------------------------------------------------
+# -- lines ------------------------------------------------------------------------------------------------------------
 
 
 def insert_lines(tx: Tx, import_id: int, lines: Iterable[tuple[Outcome, int, str, int | None, str]]) -> None:
@@ -236,34 +236,3 @@ def lines(sql: Sql, import_id: int, outcome: Outcome, after: int, limit: int) ->
         after,
         limit,
     )
-
-
-def seen(sql: Sql, import_id: int, numbers: list[int]) -> dict[int, int]:
-    """Number → line, of those that the import has met before."""
-    found = sql.rows(
-        "SELECT s.number, s.line FROM json_each(?) j CROSS JOIN import_seen s ON s.import_id = ? AND s.number = j.value",
-        msgspec.json.encode(numbers).decode(),
-        import_id,
-    )
-    return dict(found)
-
-
-def insert_seen(tx: Tx, import_id: int, numbers: Iterable[tuple[int, int]]) -> None:
-    """(number, line) each."""
-    tx.many("INSERT INTO import_seen VALUES (?, ?, ?)", [(import_id, *pair) for pair in numbers])
-
-
-def forget_seen(tx: Tx, import_id: int, limit: int) -> int:
-    """Part by part. Returns how many were forgotten."""
-    return tx.run(
-        "DELETE FROM import_seen WHERE import_id = ? AND number IN (SELECT number FROM import_seen WHERE import_id = ? LIMIT ?)",
-        import_id,
-        import_id,
-        limit,
-    )
-
-
-def with_leftovers(sql: Sql) -> list[int]:
-    """Imports that are over but whose numbers are still there."""
-    running = "SELECT id FROM imports WHERE status = 'running'"
-    return sql.values(f"SELECT DISTINCT import_id FROM import_seen WHERE import_id NOT IN ({running})")  # noqa: S608

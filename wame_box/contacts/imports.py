@@ -39,7 +39,6 @@ register(
 )
 
 MOST_ATTEMPTS = 3
-FORGET_ROWS = 1000
 
 Enqueue = Callable[[str, int], None]
 
@@ -150,15 +149,12 @@ def run(kernel: Kernel, import_id: int) -> None:
         else:
             kernel.db.write_sync(import_store.release, lease)
         raise
-    _forget_numbers(kernel, import_id)
 
 
 def resume_open(kernel: Kernel, *, at_start: bool = True) -> list[int]:
     """The imports that wait for a `run`: all open ones at the start of the box, later those whose lease ran out. Blocks."""
     if at_start:
         kernel.db.write_sync(import_store.expire_all)
-        for import_id in kernel.db.read_sync(import_store.with_leftovers):
-            _forget_numbers(kernel, import_id)
     return kernel.db.read_sync(import_store.claimable, kernel.clock.now())
 
 
@@ -241,8 +237,3 @@ def _end(tx: Tx, row: Import, status: ImportStatus, live: LiveHub, failed: Faile
 def _tell(tx: Tx, row: Import, live: LiveHub) -> None:
     news = {"status": row.status, "rows": row.rows, "total": row.total}
     tx.after_commit(lambda: live.publish(row.account_id, topic(row.id), news))
-
-
-def _forget_numbers(kernel: Kernel, import_id: int) -> None:
-    while kernel.db.write_sync(import_store.forget_seen, import_id, FORGET_ROWS) == FORGET_ROWS:
-        pass

@@ -1,7 +1,7 @@
 """Reading a file of contacts: what is in it (`inspect`), and its rows one by one (`rows`), checked but not stored.
 
-The file is a stranger's: it is parsed in a child process (`in_child` here, `run_worker` there). Whether a number is there
-twice is not decided here; the database does.
+The file is a stranger's: it is parsed in a child process (`in_child` here, `run_worker` there). That child reads the file
+from its first row, also when an import goes on later, so it knows which numbers came before; the database need not.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Inspection(msgspec.Struct, frozen=True, tag="inspection"):
 
 
 class ParsedRow(msgspec.Struct, frozen=True, tag="parsed", array_like=True):
-    """A usable row. `line`: its 1-based line in the file; `phone` in E.164; empty cells are absent from `attributes`."""
+    """A usable row. `line`: its 1-based line in the file; `phone` in E.164; empty cells are absent from `attributes`.
+    `first_line`: where the same number stood before, None when it is new."""
 
     line: int
     phone: str
@@ -73,6 +74,7 @@ class ParsedRow(msgspec.Struct, frozen=True, tag="parsed", array_like=True):
     language: str | None
     consent_source: str | None
     attributes: dict[str, str]
+    first_line: int | None = None
 
 
 class RefusedRow(msgspec.Struct, frozen=True, tag="refused", array_like=True):
@@ -155,8 +157,9 @@ def rows(
     check_mapping(mapping, len(columns))
     reader = _RowReader(mapping, default_region)
     for record in _data(table, found_header if has_header is None else has_header):
+        row = reader.read(record)
         if record.line >= from_line:
-            yield reader.read(record)
+            yield row
 
 
 def _columns(table: Table) -> tuple[list[str], bool]:
@@ -194,6 +197,7 @@ class _RowReader:
         self._region = default_region
         self._phone = places[PHONE]
         self._name, self._language, self._consent = (places.get(field) for field in (NAME, LANGUAGE, CONSENT_SOURCE))
+        self._first_lines: dict[int, int] = {}  # number → line
         self._attributes = [(field.removeprefix(ATTRIBUTE), at) for field, at in places.items() if field.startswith(ATTRIBUTE)]
 
     def read(self, record: Record | BrokenRecord) -> ParsedRow | RefusedRow:
@@ -214,7 +218,8 @@ class _RowReader:
         if len(name) > MAX_NAME or len(consent) > MAX_VALUE or any(len(value) > MAX_VALUE for value in attributes.values()):
             return _refused(record, "value_too_long")
         language = _language(cells[self._language]) if self._language is not None else None
-        return ParsedRow(line, phone, name, language, consent or None, attributes)
+        first = self._first_lines.setdefault(int(phone[1:]), line)
+        return ParsedRow(line, phone, name, language, consent or None, attributes, first if first != line else None)
 
 
 def sample_rows(found: Inspection, mapping: Sequence[str], default_region: str | None) -> list[ParsedRow | RefusedRow]:

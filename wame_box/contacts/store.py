@@ -75,6 +75,7 @@ def insert(
         tx.now,
     )
     tx.run("INSERT INTO contact_search (rowid, search) VALUES (?, ?)", contact_id, search)
+    add_to_count(tx, account_id, Consent.NONE, 1)
     nothing = (None, None, None, None, None)
     return Contact(contact_id, account_id, address, name, language, encoded, Consent.NONE, *nothing, tx.now, tx.now)
 
@@ -95,18 +96,27 @@ def update(tx: Tx, row: Contact, name: str, language: str | None, attributes: di
         tx.run("INSERT OR REPLACE INTO contact_search (rowid, search) VALUES (?, ?)", row.id, search)
 
 
-def delete(tx: Tx, account_id: int, contact_id: int) -> bool:
+def delete(tx: Tx, row: Contact) -> None:
     """The contact with its consent history, activity and places on lists. Messages keep the address."""
     tx.run(
         "UPDATE lists SET members = members - 1 WHERE account_id = ? AND id IN"
         " (SELECT list_id FROM list_members WHERE contact_id = ?)",
-        account_id,
-        contact_id,
+        row.account_id,
+        row.id,
     )
-    deleted = tx.run("DELETE FROM contacts WHERE account_id = ? AND id = ?", account_id, contact_id) == 1
-    if deleted:
-        tx.run("DELETE FROM contact_search WHERE rowid = ?", contact_id)
-    return deleted
+    if tx.run("DELETE FROM contacts WHERE account_id = ? AND id = ?", row.account_id, row.id):
+        tx.run("DELETE FROM contact_search WHERE rowid = ?", row.id)
+        add_to_count(tx, row.account_id, row.consent, -1)
+
+
+def add_to_count(tx: Tx, account_id: int, consent: Consent, number: int) -> None:
+    tx.run(
+        "INSERT INTO contact_counts VALUES (?, ?, ?) ON CONFLICT (account_id, consent)"
+        " DO UPDATE SET contacts = contacts + excluded.contacts",
+        account_id,
+        consent,
+        number,
+    )
 
 
 # -- finding many ------------------------------------------------------------------------------------------------------
@@ -151,12 +161,12 @@ def _filtered(account_id: int, wish: ContactFilter) -> tuple[str, str, list[obje
     params: list[object] = []
     if search is not None and search.match:
         source, conditions, params = (
-            "contact_search s JOIN contacts c ON c.id = s.rowid",
+            "contact_search s CROSS JOIN contacts c ON c.id = s.rowid",
             "contact_search MATCH ? AND ",
             [search.match],
         )
         if wish.list_id is not None:
-            source += " JOIN list_members m ON m.contact_id = c.id"
+            source += " CROSS JOIN list_members m ON m.contact_id = c.id"
     elif wish.list_id is not None:
         source = "list_members m CROSS JOIN contacts c ON c.id = m.contact_id"
     conditions += "c.account_id = ?"
@@ -175,7 +185,7 @@ def _filtered(account_id: int, wish: ContactFilter) -> tuple[str, str, list[obje
 
 def consent_counts(sql: Sql, account_id: int) -> dict[Consent, int]:
     """How many contacts of the account have said what."""
-    rows = sql.rows("SELECT consent, count(*) FROM contacts WHERE account_id = ? GROUP BY consent", account_id)
+    rows = sql.rows("SELECT consent, contacts FROM contact_counts WHERE account_id = ?", account_id)
     return dict.fromkeys(Consent, 0) | {Consent(name): number for name, number in rows}
 
 
@@ -198,6 +208,8 @@ def set_consent(tx: Tx, row: Contact, consent: Consent, source: str, proof: str 
         row.consent,
     )
     if changed:
+        add_to_count(tx, row.account_id, row.consent, -1)
+        add_to_count(tx, row.account_id, consent, 1)
         tx.run(
             "INSERT INTO consent_records VALUES (?, ?, ?, ?, ?, ?, ?)",
             ids.new_id(),

@@ -79,7 +79,6 @@ def preview(sql: Sql, account_id: int, found: Inspection, mapping: list[str], re
     """
     rows = parse.sample_rows(found, mapping, region)
     known = store.by_addresses(sql, account_id, [row.phone for row in rows if isinstance(row, ParsedRow)])
-    met: set[str] = set()
     shown = []
     for row in rows:
         cells = found.samples[row.line - 1]
@@ -87,13 +86,12 @@ def preview(sql: Sql, account_id: int, found: Inspection, mapping: list[str], re
             shown.append(PreviewRow(row.line, "refused", cells, reason=row.reason))
             continue
         contact = known.get(row.phone)
-        shown.append(PreviewRow(row.line, _fate(row.phone in met, contact), cells, row, contact))
-        met.add(row.phone)
+        shown.append(PreviewRow(row.line, _fate(row, contact), cells, row, contact))
     return shown
 
 
-def _fate(met: bool, contact: Contact | None) -> Fate:
-    if met:
+def _fate(row: ParsedRow, contact: Contact | None) -> Fate:
+    if row.first_line is not None:
         return "duplicate"
     if contact is None:
         return "new"

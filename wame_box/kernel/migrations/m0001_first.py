@@ -115,6 +115,11 @@ CREATE TABLE contacts (
 CREATE INDEX contacts_of_account ON contacts (account_id, id);
 CREATE INDEX contacts_by_consent ON contacts (account_id, consent, id);
 
+-- How many contacts of an account have said what; kept with each change.
+CREATE TABLE contact_counts (
+    account_id INTEGER NOT NULL, consent TEXT NOT NULL, contacts INTEGER NOT NULL, PRIMARY KEY (account_id, consent)
+) STRICT, WITHOUT ROWID;
+
 -- Which contacts hold which three letters in a row; rowid is the contact. `contacts.search` decides in the end.
 CREATE VIRTUAL TABLE contact_search USING fts5 (
     search, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
@@ -152,11 +157,6 @@ CREATE INDEX imports_of_account ON imports (account_id, id);
 CREATE TABLE import_lines (
     import_id INTEGER NOT NULL REFERENCES imports (id) ON DELETE CASCADE, outcome TEXT NOT NULL, line INTEGER NOT NULL,
     reason TEXT NOT NULL, first_line INTEGER, raw TEXT NOT NULL, PRIMARY KEY (import_id, outcome, line)
-) STRICT, WITHOUT ROWID;
-
--- The numbers that a running import has met, and where; emptied when it is over.
-CREATE TABLE import_seen (
-    import_id INTEGER NOT NULL, number INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (import_id, number)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE contact_activity (
