@@ -76,7 +76,7 @@ class BatchView(msgspec.Struct, frozen=True):
     tags=TAGS,
     summary="Send a message",
     status_code=202,
-    responses={202: ResponseSpec(Accepted, description="Stored; it will be sent.")},
+    responses={202: ResponseSpec(Accepted, generate_examples=False, description="Stored; it will be sent.")},
 )
 async def send_message(data: SendMessage, kernel: Kernel, caller: Caller, once: Once, dispatcher: Dispatcher) -> Response[Any]:
     """Takes one message in. When the answer is 202 the message is on disk and goes out as the session's pacing allows; what

@@ -51,7 +51,9 @@ class CheckedNumbers(msgspec.Struct, frozen=True):
     tags=TAGS,
     summary="Add a session",
     status_code=201,
-    responses={201: ResponseSpec(SessionView, description="Stored; its engine starts and shows a QR code.")},
+    responses={
+        201: ResponseSpec(SessionView, generate_examples=False, description="Stored; its engine starts and shows a QR code.")
+    },
 )
 async def post_session(data: NewSession, kernel: Kernel, caller: Caller, once: Once, supervisor: Supervisor) -> Response[Any]:
     """Adds a number to the box. Its QR code is at `/qr`, `/qr.png`, `/qr.svg` and on the stream `/qr/stream`, and comes as the
