@@ -91,9 +91,21 @@ class Box:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
+        """Opens and starts everything; what an earlier run left undone goes on.
+
+        Raises: whatever a part refuses to start with; the database is closed again then.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.world.db.close()
+            await self.kernel.db.close()
+            raise
+
+    async def _start(self) -> None:
         await self.kernel.db.open()
         ids.start_after(await self.kernel.db.read(_highest_id))
-        await self.world.open()
+        await self.world.start()
         await self.deliverer.start()
         self._mailing = asyncio.create_task(self.mail.run(), name="mail")
         await self.dispatcher.start()
@@ -116,7 +128,7 @@ class Box:
         self._mailing.cancel()
         await asyncio.gather(self._mailing, return_exceptions=True)
         await self.deliverer.stop()
-        await self.world.close()
+        await self.world.stop()
         await self.kernel.http.close()
         await self.kernel.db.close()
         self.stopped = True

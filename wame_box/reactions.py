@@ -48,7 +48,7 @@ def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
     show = _tell_message(live)
     reactions = Reactions()
     reactions.core = {
-        Event: [deliverer.queue.enqueue],  # every stored event, after the reactions of its own type
+        Event: [deliverer.enqueue],  # every stored event, after the reactions of its own type
         BatchFinished: [batch_finished],
         SessionStatusChanged: [announce(live)],
         SessionQr: [announce(live)],

@@ -43,7 +43,7 @@ class Gate:
 
         Raises: Refused("not_signed_in"), Refused("missing_scope"), Refused("forbidden").
         """
-        if handler.opt.get("access") == "public":
+        if handler.opt.get("access") == "public" or _only_options(handler):
             await self._greet(connection)
             return
         caller = await self.identify(connection)
@@ -134,8 +134,15 @@ def unguarded(handlers: Iterable[Any]) -> list[str]:
     """Handlers that name neither `access` nor a known `scope`."""
     known = set(Scope)
     return [
-        str(handler) for handler in handlers if handler.opt.get("access") != "public" and handler.opt.get("scope") not in known
+        str(handler)
+        for handler in handlers
+        if handler.opt.get("access") != "public" and handler.opt.get("scope") not in known and not _only_options(handler)
     ]
+
+
+def _only_options(handler: Any) -> bool:
+    """The framework's own answer to OPTIONS: which methods an address takes, no more."""
+    return getattr(handler, "http_methods", None) == {"OPTIONS"}
 
 
 def _caller_by_key(sql: Sql, digest: bytes) -> Caller | None:

@@ -173,9 +173,10 @@ class Database:
             self._queued.notify()
         if self._thread:
             self._thread.join()
-        with contextlib.suppress(DatabaseError):
-            self._connection.execute("PRAGMA optimize")
-        self._connection.close()
+        if self._connection is not None:
+            with contextlib.suppress(DatabaseError):
+                self._connection.execute("PRAGMA optimize")
+            self._connection.close()
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -106,12 +106,12 @@ def sent_per_minute(sql: Sql, batch_id: int, step: int) -> list[tuple[int, int, 
         "SELECT moment, sum(what = 'sent_at'), sum(what = 'delivered_at'), sum(what = 'read_at'), sum(what = 'failed_at')"  # noqa: S608
         f" FROM ({parts}) GROUP BY moment ORDER BY moment"
     ).replace(":step", str(int(step)))
-    return sql.rows(query.replace(":batch", str(int(batch_id))))  # type: ignore[return-value]
+    return sql.rows(query.replace(":batch", str(int(batch_id))))
 
 
 def failures(sql: Sql, batch_id: int) -> list[tuple[str, int]]:
     """(error code, how many), most frequent first."""
-    return sql.rows(  # type: ignore[return-value]
+    return sql.rows(
         "SELECT coalesce(error, 'unknown'), count(*) FROM messages WHERE batch_id = ? AND batch_id > 0 AND status = 'failed'"
         " GROUP BY 1 ORDER BY 2 DESC",
         batch_id,

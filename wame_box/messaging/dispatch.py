@@ -34,8 +34,6 @@ class Sessions(Protocol):
     def engine(self, session_id: int) -> Engine | None:
         """The session's engine while it is connected, else None."""
 
-    def account_of(self, session_id: int) -> int | None: ...
-
 
 @dataclass
 class _Lane:
@@ -167,7 +165,7 @@ class Dispatcher:
             if error is None:
                 return
             if error.permanent or attempt == ATTEMPTS:
-                await self._store(receipts.record_failed, self._account(session_id), message.message_id, str(error))
+                await self._store(receipts.record_failed, session_id, message.message_id, str(error))
                 return
             if not engine.capabilities.own_ids and str(error) == "timeout":
                 await self._store(store.mark_unknown, session_id, message.message_id)
@@ -189,7 +187,7 @@ class Dispatcher:
         except Exception as error:  # a bug in an engine must not stop the session's other messages
             log.error("engine.failed", session=session_id, message=message.message_id, exc_info=error)
             return EngineError("engine_failed", permanent=False)
-        await self._store(receipts.record_sent, session_id, self._account(session_id), message.message_id, sent)
+        await self._store(receipts.record_sent, session_id, message.message_id, sent)
         return None
 
     async def _connected(self, session_id: int) -> Engine:
@@ -204,6 +202,3 @@ class Dispatcher:
                 await self._kernel.db.write(fn, *args)
                 return
             await self._kernel.clock.sleep(5 * SECOND)
-
-    def _account(self, session_id: int) -> int:
-        return self._sessions.account_of(session_id) or 0

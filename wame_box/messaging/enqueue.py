@@ -74,7 +74,7 @@ def check_address(text: str, region: str | None, field: str = "to") -> str:
     try:
         return normalise(text, region)
     except PhoneError as error:
-        raise invalid(field, error.code) from None
+        raise invalid(field, error.reason_code) from None
 
 
 def _content_of(wish: SendMessage, check_url: Callable[[str], None]) -> msgspec.Struct:

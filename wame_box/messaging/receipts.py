@@ -36,16 +36,16 @@ EVENTS: dict[str, type[MessageEvent]] = {
 COUNTERS = {"sent_at": "sent", "delivered_at": "delivered", "read_at": "read"}
 
 
-def record_sent(tx: Tx, session_id: int, account_id: int, message_id: int, sent: Sent) -> None:
+def record_sent(tx: Tx, session_id: int, message_id: int, sent: Sent) -> None:
     """The server's ack of a claimed message."""
-    row = store.message(tx, account_id, message_id)
-    if row is not None and row.session_id == session_id:
+    row = store.message_of_session(tx, session_id, message_id)
+    if row is not None:
         advance(tx, row, S.SENT, sent.at)
 
 
-def record_failed(tx: Tx, account_id: int, message_id: int, error: str) -> None:
+def record_failed(tx: Tx, session_id: int, message_id: int, error: str) -> None:
     """WhatsApp will not take the message."""
-    row = store.message(tx, account_id, message_id)
+    row = store.message_of_session(tx, session_id, message_id)
     if row is not None:
         fail(tx, row, error)
 

@@ -165,10 +165,18 @@ def message(sql: Sql, account_id: int, message_id: int) -> Message | None:
     return sql.one(Message, f"SELECT {COLUMNS} {FROM} WHERE m.account_id = ? AND m.id = ?", account_id, message_id)
 
 
+# Receipts don't need the content, and there are many.
+FACTS = COLUMNS.replace("c.content", "NULL AS content")
+
+
+def message_of_session(sql: Sql, session_id: int, message_id: int) -> Message | None:
+    """Without its content."""
+    return sql.one(Message, f"SELECT {FACTS} FROM messages m WHERE m.session_id = ? AND m.id = ?", session_id, message_id)  # noqa: S608
+
+
 def message_by_wa_id(sql: Sql, session_id: int, wa_id: str) -> Message | None:
-    # The content is left out: receipts don't need it, and there are many.
-    columns = COLUMNS.replace("c.content", "NULL AS content")
-    return sql.one(Message, f"SELECT {columns} FROM messages m WHERE m.session_id = ? AND m.wa_id = ?", session_id, wa_id)  # noqa: S608
+    """Without its content."""
+    return sql.one(Message, f"SELECT {FACTS} FROM messages m WHERE m.session_id = ? AND m.wa_id = ?", session_id, wa_id)  # noqa: S608
 
 
 def messages(
@@ -214,10 +222,9 @@ def cancel_queued(tx: Tx, account_id: int, message_id: int, reason: str) -> bool
 
 def queued_for_address(sql: Sql, account_id: int, address: str) -> list[Message]:
     """What waits for one person on any session of the account."""
-    columns = COLUMNS.replace("c.content", "NULL AS content")
     return sql.all(
         Message,
-        f"SELECT {columns} FROM messages m WHERE m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)"  # noqa: S608
+        f"SELECT {FACTS} FROM messages m WHERE m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)"  # noqa: S608
         " AND m.address = ? AND m.status = 'queued'",
         account_id,
         address,

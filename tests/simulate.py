@@ -1,0 +1,34 @@
+"""Lets a box live through simulated days: the clock jumps to the next moment somebody waits for, once all is quiet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from wame_box.app import Box
+from wame_box.kernel.clock import FakeClock
+
+QUIET_ROUNDS = 3
+
+
+async def settle(box: Box) -> None:
+    """Returns when neither database has anything to do, several looks in a row."""
+    quiet = 0
+    while quiet < QUIET_ROUNDS:
+        await asyncio.sleep(0.001)
+        quiet = quiet + 1 if box.kernel.db.idle() and box.world.db.idle() else 0
+
+
+async def live_until(box: Box, clock: FakeClock, condition: Callable[[], bool], *, latest: int) -> None:
+    """Moves the clock from one awaited moment to the next until the condition holds.
+
+    Raises: AssertionError when nobody waits any more, or the clock passes `latest` (ms UTC).
+    """
+    while True:
+        await settle(box)
+        if condition():
+            return
+        moment = clock.next_wake()
+        assert moment is not None, "nothing is waited for, and the condition does not hold"
+        assert moment <= latest, "it takes longer than allowed"
+        clock.advance_to(moment)
