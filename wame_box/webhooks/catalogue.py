@@ -56,3 +56,9 @@ def wants(types: str, event_type: str) -> bool:
     """Whether an endpoint with these types (JSON list, as stored) gets events of this type."""
     patterns = msgspec.json.decode(types, type=list[str])
     return ALL_TYPES in patterns or event_type in patterns or f"{event_type.partition('.')[0]}.*" in patterns
+
+
+def expand(patterns: list[str]) -> list[str]:
+    """The names behind names and families, in the catalogue's order."""
+    types = msgspec.json.encode(patterns).decode()
+    return [one.name for one in EVENT_TYPES if wants(types, one.name)]

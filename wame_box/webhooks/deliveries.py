@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import msgspec
 
 from wame_box.accounts import audit
@@ -13,12 +15,14 @@ from wame_box.webhooks import payloads, store
 from wame_box.webhooks.deliver import Deliverer
 from wame_box.webhooks.endpoints import find
 from wame_box.webhooks.models import (
+    Attempt,
     AttemptView,
     Delivery,
     DeliveryDetail,
     DeliveryPage,
     DeliveryStatus,
     DeliveryView,
+    Endpoint,
     EndpointStatus,
 )
 
@@ -68,3 +72,55 @@ def show(sql: Sql, account_id: int, delivery_id: int) -> DeliveryDetail:
         raise Refused("not_found")
     attempts = [AttemptView.of(one) for one in store.attempts(sql, row.id)]
     return DeliveryDetail(DeliveryView.of(row), msgspec.Raw(payloads.body(event)), attempts)
+
+
+# -- for the pages -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SeenDelivery:
+    """A delivery with all there is to know. `headers` are those of the latest attempt; the signature is for who may see it."""
+
+    delivery: Delivery
+    endpoint: Endpoint
+    payload: bytes
+    attempts: list[Attempt]
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SeenEndpoint:
+    """An endpoint with one page of its deliveries, and the test that was just sent."""
+
+    endpoint: Endpoint
+    pending: int
+    rows: list[Delivery]
+    next_cursor: str | None
+    test: Delivery | None
+    test_attempt: Attempt | None
+
+
+def see_endpoint(
+    sql: Sql, account_id: int, endpoint_id: int, status: DeliveryStatus | None, wanted: Window, test_id: int | None
+) -> SeenEndpoint:
+    """Raises: Refused("not_found")."""
+    endpoint = find(sql, account_id, endpoint_id)
+    rows, after = cut(store.deliveries(sql, account_id, endpoint_id, status, wanted.before, wanted.limit + 1), wanted)
+    test = store.delivery(sql, account_id, test_id) if test_id else None
+    attempts = store.attempts(sql, test.id) if test else []
+    return SeenEndpoint(endpoint, store.pending(sql, endpoint_id), rows, after, test, attempts[-1] if attempts else None)
+
+
+def see_delivery(sql: Sql, account_id: int, delivery_id: int, *, signed: bool) -> SeenDelivery:
+    """Raises: Refused("not_found")."""
+    row = find_delivery(sql, account_id, delivery_id)
+    event, endpoint = store.event(sql, account_id, row.event_id), find(sql, account_id, row.endpoint_id)
+    if event is None:
+        raise Refused("not_found")
+    attempts = store.attempts(sql, row.id)
+    content = payloads.body(event)
+    latest = attempts[-1].created_at if attempts else row.created_at
+    headers = payloads.headers(endpoint.secret, row.event_id, latest, content)
+    if not signed:
+        headers.pop("webhook-signature")
+    return SeenDelivery(row, endpoint, content, attempts, headers)

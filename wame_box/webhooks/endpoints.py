@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +15,7 @@ from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.outbound_http import OutboundHttp
-from wame_box.kernel.paging import Window, cut
+from wame_box.kernel.paging import NEWEST, Window, cut
 from wame_box.kernel.signing import new_secret
 from wame_box.webhooks import store
 from wame_box.webhooks.catalogue import is_known
@@ -137,6 +138,20 @@ def show(sql: Sql, account_id: int, endpoint_id: int) -> EndpointView:
 def page(sql: Sql, account_id: int, wanted: Window) -> EndpointPage:
     rows, after = cut(store.endpoints(sql, account_id, wanted.before, wanted.limit + 1), wanted)
     return EndpointPage([EndpointView.of(row, store.pending(sql, row.id)) for row in rows], after)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An endpoint with how many of its deliveries wait."""
+
+    endpoint: Endpoint
+    pending: int
+
+
+def overview(sql: Sql, account_id: int) -> list[Overview]:
+    """All endpoints of the account, newest first."""
+    rows = store.endpoints(sql, account_id, NEWEST, MOST_ENDPOINTS)
+    return [Overview(row, store.pending(sql, row.id)) for row in rows]
 
 
 def check(http: OutboundHttp, url: str, name: str, types: list[str]) -> None:
