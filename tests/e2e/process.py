@@ -78,14 +78,15 @@ class BoxProcess:
         """kill -9, of exactly this process."""
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         assert self._process is not None
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(30)
+        self._process.communicate(timeout=30)
+        return self._process.returncode
 
     def log(self) -> str:
         return self._log.read_text()

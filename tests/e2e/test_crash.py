@@ -32,7 +32,7 @@ class Sender(threading.Thread):
         for number in self._references:
             body = {
                 "session": self._session,
-                "to": f"+33639{number:06}",
+                "to": f"+3363998{number:04}",
                 "type": "text",
                 "text": {"body": f"Order {number} is ready."},
                 "reference": f"order-{number}",

@@ -18,7 +18,7 @@ ANSWER = re.compile(r'"HTTP/1\.1 202')
 @pytest.fixture
 def box(tmp_path: Path) -> BoxProcess:
     assert shutil.which("strace"), "strace is needed: packaging/prepare.sh browser installs it"
-    trace = ["strace", "-f", "-qq", "-s", "64", "-o", str(tmp_path / "trace")]
+    trace = ["strace", "-D", "-f", "-qq", "-s", "64", "-o", str(tmp_path / "trace")]
     calls = ["-e", "trace=fdatasync,fsync,read,recvfrom,recvmsg,write,writev,sendto,sendmsg"]
     return BoxProcess(tmp_path / "data", prefix=[*trace, *calls])
 
