@@ -181,6 +181,9 @@ class ImportFailure(msgspec.Struct, frozen=True):
     message: str
 
 
+Texts = list[str]  # inside ImportView the name `list` is a field
+
+
 class ImportView(msgspec.Struct, frozen=True):
     """An import as the API shows it. rows = imported + refused + duplicates at any moment; `total` is how many rows the file
     has; `updated`: those of the imported who were contacts before."""
@@ -188,8 +191,8 @@ class ImportView(msgspec.Struct, frozen=True):
     id: str
     status: ImportStatus
     file_name: str
-    columns: list[str]
-    mapping: list[str]
+    columns: Texts
+    mapping: Texts
     list: str | None
     total: int
     rows: int
