@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -41,6 +42,14 @@ register(
 MOST_ATTEMPTS = 3
 
 Enqueue = Callable[[str, int], None]
+
+
+@runtime_checkable
+class Jobs(Protocol):
+    """The job queue as handlers get it by the name `jobs`."""
+
+    def enqueue(self, kind: str, row_id: int) -> None:
+        """Runs the job of a committed row soon."""
 
 
 def topic(import_id: int) -> str:

@@ -244,13 +244,23 @@ class ListView(msgspec.Struct, frozen=True):
         return cls(row.public_id, row.name, row.members, to_rfc3339(row.created_at))
 
 
-class ContactDetail(msgspec.Struct, frozen=True):
+class ContactDetail(ContactView, frozen=True):
     """A contact with the lists it is on, its consent history and its latest activity, both newest first."""
 
-    contact: ContactView
     lists: list[ListView]
     consent_history: list[ConsentView]
     activity: list[ActivityView]
+
+    @classmethod
+    def with_history(
+        cls, row: Contact, lists: list[ContactList], history: list[ConsentRecord], activity: list[Activity]
+    ) -> ContactDetail:
+        return cls(
+            **msgspec.structs.asdict(ContactView.of(row)),
+            lists=[ListView.of(one) for one in lists],
+            consent_history=[ConsentView.of(one) for one in history],
+            activity=[ActivityView.of(one) for one in activity],
+        )
 
 
 class ContactPage(msgspec.Struct, frozen=True):

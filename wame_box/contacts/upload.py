@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,18 +19,22 @@ from wame_box.kernel.i18n import gettext
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.uploads import Upload
 
+Starter = Callable[[Tx, Import], Import]
 
-async def take(kernel: Kernel, caller: Caller, upload: Upload) -> Import:
-    """Makes an import, status `uploaded`, of what came with a form. The file is deleted if it can't be used.
 
-    Raises: Refused("invalid_input") without a file, Refused("file_…") for one that is no table, Refused("too_heavy").
+async def take(kernel: Kernel, caller: Caller, upload: Upload, starter: Starter | None = None) -> Import:
+    """Makes an import, status `uploaded`, of what came with a form; `starter` starts it in the same transaction. The file is
+    deleted if nothing comes of it.
+
+    Raises: Refused("invalid_input") without a file, Refused("file_…") for one that is no table, Refused("too_heavy"), and
+    what `starter` raises.
     """
     if upload.file is None:
         raise invalid("file", "required")
     kept = False
     try:
         inspection = await asyncio.to_thread(_inspect, kernel, upload.file)
-        row, known = await kernel.db.write(_keep, caller, upload.file, upload.file_name, inspection)
+        row, known = await kernel.db.write(_keep, caller, upload.file, upload.file_name, inspection, starter)
         kept = not known
     finally:
         if not kept:
@@ -45,9 +50,13 @@ def _inspect(kernel: Kernel, file: StoredFile) -> Inspection:
     return found
 
 
-def _keep(tx: Tx, caller: Caller, file: StoredFile, name: str, inspection: Inspection) -> tuple[Import, bool]:
+def _keep(
+    tx: Tx, caller: Caller, file: StoredFile, name: str, inspection: Inspection, starter: Starter | None
+) -> tuple[Import, bool]:
+    """The import, and whether its content was in the store before."""
     file_id, known = import_store.keep_file(tx, caller.account_id, file, name)
-    return import_store.insert(tx, caller.account_id, file_id, name, inspection, caller.member_id), known
+    row = import_store.insert(tx, caller.account_id, file_id, name, inspection, caller.member_id)
+    return (starter(tx, row) if starter else row), known
 
 
 # -- preview -----------------------------------------------------------------------------------------------------------
