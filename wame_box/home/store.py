@@ -95,3 +95,24 @@ def attention(sql: Sql, account_id: int, now: int) -> list[Session]:
         now,
         ATTENTION,
     )
+
+
+LATEST = {
+    "ses": "SELECT id FROM sessions WHERE account_id = ? AND deleted_at IS NULL"
+    " ORDER BY status = 'connected' DESC, id DESC LIMIT 1",
+    "msg": "SELECT max(id) FROM messages WHERE account_id = ?",
+    "bat": "SELECT max(batch_id) FROM campaigns WHERE account_id = ?",
+    "con": "SELECT max(id) FROM contacts WHERE account_id = ?",
+    "lst": "SELECT max(id) FROM lists WHERE account_id = ?",
+    "imp": "SELECT max(id) FROM imports WHERE account_id = ?",
+    "cmp": "SELECT max(id) FROM campaigns WHERE account_id = ?",
+    "end": "SELECT max(id) FROM endpoints WHERE account_id = ? AND deleted_at IS NULL",
+    "evt": "SELECT max(id) FROM events WHERE account_id = ?",
+    "key": "SELECT max(id) FROM api_keys WHERE account_id = ? AND revoked_at IS NULL",
+}
+
+
+def latest_ids(sql: Sql, account_id: int) -> dict[str, int]:
+    """An id of each kind that the account has, by its prefix: what examples show."""
+    found = {prefix: sql.value(query, account_id) for prefix, query in LATEST.items()}
+    return {prefix: number for prefix, number in found.items() if number is not None}
