@@ -13,6 +13,7 @@ import structlog
 from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp
 
@@ -202,9 +203,10 @@ def _openapi() -> OpenAPIConfig:
             }
         ),
         security=[{"key": []}, {"header": []}],
-        # The framework's own pages load from elsewhere; ours is /reference. What it must register stays out of the way.
-        openapi_router=Router("/reference/schema", route_handlers=[], opt={"access": "public"}),
-        render_plugins=[],
+        # The framework's own pages load from elsewhere; ours is /reference. What it must register, its raw document, stays out
+        # of the way; an empty list would bring all of its pages.
+        openapi_router=Router("/reference/schema", route_handlers=[], opt={"access": "public"}, include_in_schema=False),
+        render_plugins=[JsonRenderPlugin()],
     )
 
 
