@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import structlog
 
 from wame_box.kernel import i18n, paths
 from wame_box.kernel.clock import SystemClock
 from wame_box.kernel.config import Config, load_config
 from wame_box.kernel.db import Database, Tx
 from wame_box.kernel.errors import Refused
+from wame_box.kernel.log import set_up_log
 from wame_box.kernel.migrations import migrate as migrate_file
 from wame_box.kernel.sql import WrongKey
 from wame_box.kernel.web import field_text, refusal_text
@@ -87,7 +86,7 @@ def serve(context: click.Context, host: str | None, port: str | None) -> None:
     from wame_box.server import serve as run_server
 
     place = _place(context, server__host=host, server__port=port)
-    _set_up_log(place.config)
+    set_up_log(place.config.log.level, place.config.log.format)
     with paths.FolderLock(place.folder):
         run_server(place.config, place.folder, place.key)
 
@@ -104,6 +103,7 @@ def demo(once: bool, as_json: bool, port: int, contacts: Path | None) -> None:
     """Tell the whole story on a temporary box: link, import, campaign, receipts, webhooks."""
     from wame_box.demo import tell
 
+    set_up_log("warning", "text")
     sys.exit(tell(once=once, as_json=as_json, port=port, contacts=contacts))
 
 
@@ -224,21 +224,3 @@ def password_reset(context: click.Context, email: str, new: str) -> None:
     check_password(new, email)
     _write(_place(context), signin.replace_password, email, asyncio.run(hash_password(new)))
     click.echo("The new password is set.")
-
-
-def _set_up_log(config: Config) -> None:
-    """One line a fact, key=value or JSON, on standard error."""
-    level = logging.getLevelNamesMapping()[config.log.level.upper()]
-    logging.basicConfig(level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
-    last: Any = structlog.processors.JSONRenderer() if config.log.format == "json" else structlog.processors.LogfmtRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            last,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -24,6 +24,7 @@ from wame_box.kernel.secrets import hash_password
 from wame_box.kernel.settings import Config, Outbound, Server
 from wame_box.server import Server as WebServer
 from wame_box.server import make_server
+from wame_box.sessions.engines.sandbox.store import pending_count
 
 EMAIL = "demo@example.com"
 
@@ -77,7 +78,7 @@ class _Stage:
         key = await self._open_account(box)
         sink = Sink()
         async with httpx.AsyncClient(base_url=address, headers={"authorization": f"Bearer {key}"}, timeout=60) as http:
-            story = Story(http, sink, self._folder, contacts, self._say)
+            story = Story(http, sink, self._folder, contacts, lambda: box.world.db.read(pending_count), self._say)
             telling = asyncio.create_task(story.tell())
             await asyncio.wait({telling, serving}, return_when=asyncio.FIRST_COMPLETED)
             if not telling.done():  # stopped by a signal

@@ -191,6 +191,17 @@ def pending_of_session(sql: Sql, session_id: int) -> list[Due]:
     return _dues(sql, "SELECT * FROM pending WHERE session_id = ? AND held = 0 ORDER BY due_at, id", session_id)
 
 
+def pending_count(sql: Sql) -> int:
+    """How much is still to happen, on phones that are on."""
+    return int(sql.value("SELECT count(*) FROM pending WHERE held = 0"))
+
+
+def count_pending(sql: Sql, account_id: int, session_id: int | None) -> int:
+    if session_id is None:
+        return int(sql.value("SELECT count(*) FROM pending WHERE account_id = ?", account_id))
+    return int(sql.value("SELECT count(*) FROM pending WHERE session_id = ? AND account_id = ?", session_id, account_id))
+
+
 def held_of_phone(sql: Sql, account_id: int, number: str) -> list[Due]:
     return _dues(sql, "SELECT * FROM pending WHERE account_id = ? AND number = ? AND held = 1 ORDER BY id", account_id, number)
 
