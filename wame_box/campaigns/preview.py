@@ -56,6 +56,14 @@ def preview(sql: Sql, row: Campaign, contact_id: int | None = None) -> Preview |
     )
 
 
+def first_reached(sql: Sql, row: Campaign, look_at: int = 200) -> Preview | None:
+    """The preview for the first person who would get it, else for the first of the audience."""
+    for who in audience(sql, row.account_id, row.list_id, 0, look_at):
+        if not isinstance(text.compose(row, who, row.include_unconsented), SkipReason):
+            return preview(sql, row, who.id)
+    return preview(sql, row)
+
+
 def offered_variables(sql: Sql, account_id: int, list_id: int | None) -> list[str]:
     """Names that a text for this audience can use: of the person, then those of its contacts' attributes."""
     own = ["first_name", "name"]

@@ -291,3 +291,19 @@ def activity_span(sql: Sql, batch_id: int) -> tuple[int, int] | None:
         batch_id,
     )
     return None if found[0][0] is None else (found[0][0], found[0][1])
+
+
+def next_message(sql: Sql, session_id: int, batch_id: int) -> tuple[int, str | None] | None:
+    """(when it is due, why it waits) of the batch's queued message that comes first."""
+    found = [
+        row
+        for is_new in (0, 1)
+        for row in sql.rows(
+            "SELECT due_at, wait_reason FROM messages WHERE session_id = ? AND batch_id = ? AND is_new = ? AND status = 'queued'"
+            " ORDER BY priority, due_at LIMIT 1",
+            session_id,
+            batch_id,
+            is_new,
+        )
+    ]
+    return min(found, key=lambda row: row[0], default=None)

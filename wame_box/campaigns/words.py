@@ -1,8 +1,12 @@
-"""The codes of the campaigns slice: what it refuses, and why."""
+"""How the campaigns slice speaks: the codes of what it refuses, and its states and reasons as pages show them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from wame_box.campaigns.models import SKIP_TEXTS, STOP_TEXTS, CampaignStatus, SkipReason
 from wame_box.kernel.errors import N_, Problem, register
+from wame_box.kernel.i18n import gettext
 
 register(
     {
@@ -19,3 +23,49 @@ register(
         "campaign_contact_elsewhere": Problem(404, N_("This contact does not belong to the campaign's audience.")),
     }
 )
+
+
+@dataclass(frozen=True)
+class Word:
+    """A state as pages show it. `text` is English; `tone` and `icon` are names that `ui.status` knows."""
+
+    text: str
+    tone: str
+    icon: str
+
+    def __str__(self) -> str:
+        return gettext(self.text)
+
+
+STATUS_WORDS: dict[CampaignStatus, Word] = {
+    CampaignStatus.DRAFT: Word(N_("Draft"), "muted", "pencil"),
+    CampaignStatus.SCHEDULED: Word(N_("Scheduled"), "accent", "calendar-event"),
+    CampaignStatus.RUNNING: Word(N_("Running"), "busy", "player-play"),
+    CampaignStatus.PAUSED: Word(N_("Paused"), "warn", "player-pause"),
+    CampaignStatus.FINISHED: Word(N_("Finished"), "ok", "circle-check"),
+    CampaignStatus.STOPPED: Word(N_("Stopped"), "muted", "player-stop"),
+}
+
+# What the recipients' table can be narrowed to: keys of store.RECIPIENT_FILTERS.
+RECIPIENT_WORDS: dict[str, str] = {
+    "waiting": N_("Not sent yet"),
+    "sent": N_("Sent"),
+    "delivered": N_("Delivered"),
+    "read": N_("Read"),
+    "replied": N_("Replied"),
+    "failed": N_("Failed"),
+    "cancelled": N_("Cancelled"),
+}
+
+
+def skip_text(reason: str) -> str:
+    """Why somebody gets nothing, in the language spoken now."""
+    try:
+        return gettext(SKIP_TEXTS[SkipReason(reason)])
+    except ValueError:
+        return reason
+
+
+def stop_text(reason: str | None) -> str:
+    """Why a campaign was stopped by itself; empty without a reason."""
+    return gettext(STOP_TEXTS[reason]) if reason in STOP_TEXTS else reason or ""
