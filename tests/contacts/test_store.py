@@ -166,8 +166,8 @@ async def test_pages_hold_everybody_once(api: httpx.AsyncClient) -> None:
     for query in ({}, {"search": "person"}):
         found, cursor = [], None
         while True:
-            more = {"cursor": cursor} if cursor else {}
-            page = (await api.get("/api/v1/contacts", params={"limit": "3", **query, **more})).json()
+            params = {"limit": "3", **query} | ({"cursor": cursor} if cursor else {})
+            page = (await api.get("/api/v1/contacts", params=params)).json()
             found += [one["name"] for one in page["data"]]
             cursor = page["next_cursor"]
             if cursor is None:

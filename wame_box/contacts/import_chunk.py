@@ -36,7 +36,6 @@ class Work:
     lease: Lease
     account_id: int
     options: Options
-    list_id: int | None
 
     @property
     def import_id(self) -> int:
@@ -156,8 +155,9 @@ def _merged(existing: Existing, row: ParsedRow, contact: Contact) -> tuple[str, 
 
 
 def _put_on_list(tx: Tx, work: Work, contact_ids: list[int]) -> None:
-    if work.list_id is not None and list_store.find(tx, work.account_id, work.list_id):  # it may be deleted meanwhile
-        list_store.add(tx, work.list_id, contact_ids)
+    list_id = work.options.list_id
+    if list_id is not None and list_store.find(tx, work.account_id, list_id):  # it may be deleted meanwhile
+        list_store.add(tx, list_id, contact_ids)
 
 
 def cells(mapping: Sequence[str], row: ParsedRow) -> list[str]:

@@ -172,7 +172,7 @@ def _work_through(kernel: Kernel, lease: Lease) -> None:
     options = row.options
     if options is None:
         raise LookupError(f"import {row.id} has no options")
-    work = Work(lease, row.account_id, options, options.list_id)
+    work = Work(lease, row.account_id, options)
     with closing(_chunks(kernel, row, options)) as chunks:
         for chunk in chunks:
             if kernel.db.write_sync(_store_and_tell, work, chunk, kernel.live) is None:
