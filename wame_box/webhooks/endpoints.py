@@ -48,7 +48,7 @@ async def create_endpoint(kernel: Kernel, caller: Caller, wish: NewEndpoint) -> 
     Raises: Refused("invalid_input") naming the fields, Refused("endpoint_limit").
     """
     url = wish.url.strip()
-    name = wish.name.strip() or (_host(url) or url)[:NAME_LIMIT]
+    name = wish.name.strip() or _host(url)[:NAME_LIMIT] or "?"  # a URL without a host is refused for itself
     check(kernel.http, url, name, wish.types)
     return await kernel.db.write(_create, caller, url, name, wish.types)
 
