@@ -125,7 +125,10 @@ class LedgerLine(msgspec.Struct, frozen=True):
 
 
 class LedgerPage(msgspec.Struct, frozen=True):
+    """`pending`: how many deliveries, readings and answers are still to come."""
+
     counts: Counts
+    pending: int
     data: list[LedgerLine]
     next_cursor: str | None
 
@@ -251,7 +254,8 @@ async def get_ledger(
         LedgerLine(to_rfc3339(one.at), one.session, one.wa_id, one.reference, one.recipient, one.body_sha256, one.outcome)
         for one in lines
     ]
-    return LedgerPage(counts, data, ids.show("cur", after) if after is not None else None)
+    pending = await phones.count_pending(world, caller.account_id, session_id)
+    return LedgerPage(counts, pending, data, ids.show("cur", after) if after is not None else None)
 
 
 def _offset(cursor: str | None) -> int:

@@ -73,7 +73,7 @@ async def add_phone(world: SandboxWorld, account_id: int, name: str, number: str
     chosen = check_number(number) if number else await free_number(world, account_id)
     if not await world.db.write(store.insert_phone, account_id, chosen, name, owner=True):
         raise Refused("phone_exists")
-    world.note_person(account_id, chosen)
+    world.note_person(account_id, chosen, owner=True)
     world.show_phone(account_id, chosen)
     return await need_phone(world, account_id, chosen)
 
@@ -220,9 +220,19 @@ async def list_chats(world: SandboxWorld, phone: Phone) -> list[Chat]:
     return sorted(found, key=lambda chat: -chat.last_at)
 
 
+async def list_session_chats(world: SandboxWorld, session_id: int, limit: int) -> list[Chat]:
+    """The latest chats of one session."""
+    return await world.db.read(store.chats_of_session, session_id, limit)
+
+
 async def list_messages(
     world: SandboxWorld, session_id: int, number: str, window: Window
 ) -> tuple[list[ChatMessage], str | None]:
     """One page of a chat, newest first, and the cursor of the next one."""
     rows = await world.db.read(store.messages_of_chat, session_id, number, window.before, window.limit + 1)
     return cut(rows, window)
+
+
+async def count_pending(world: SandboxWorld, account_id: int, session_id: int | None = None) -> int:
+    """How many deliveries, readings and answers are still to come; those of phones that are off count too."""
+    return await world.db.read(store.count_pending, account_id, session_id)

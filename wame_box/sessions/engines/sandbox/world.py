@@ -70,7 +70,7 @@ class SandboxWorld:
         self._publish = publish
         self._states: dict[tuple[int, str], PhoneState] = {}
         self._on_phone: dict[tuple[int, str], set[int]] = {}
-        self._people: set[tuple[int, str]] = set()
+        self._people: dict[tuple[int, str], bool] = {}
         self._offers: dict[str, Offer] = {}
         self._spent: OrderedDict[str, str] = OrderedDict()
         self._keeping: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class SandboxWorld:
         await self.db.open()
         self.ledger = Ledger(self._folder / "ledger.jsonl", self._key)
         for phone in await self.db.read(store.phones):
-            self._people.add((phone.account_id, phone.number))
+            self.note_person(phone.account_id, phone.number, owner=phone.owner)
             self.note_state(phone.account_id, phone.number, phone.state)
         for device in await self.db.read(store.devices):
             self._note_device(device)
@@ -141,8 +141,12 @@ class SandboxWorld:
         """Whether somebody made or used this phone, so that its number is on WhatsApp whatever the rates say."""
         return (account_id, number) in self._people
 
-    def note_person(self, account_id: int, number: str) -> None:
-        self._people.add((account_id, number))
+    def is_owned(self, account_id: int, number: str) -> bool:
+        """Whether the phone is one of the account's own."""
+        return self._people.get((account_id, number), False)
+
+    def note_person(self, account_id: int, number: str, *, owner: bool = False) -> None:
+        self._people[account_id, number] = owner or self.is_owned(account_id, number)
 
     def state_of(self, account_id: int, number: str) -> PhoneState:
         return self._states.get((account_id, number), PhoneState.ON)
