@@ -24,6 +24,8 @@
     if (held) [...part.querySelectorAll(held.tagName)].find(same)?.focus({ preventScroll: true });
   }
 
+  const parsed = (html) => Object.assign(document.createElement("template"), { innerHTML: html }).innerHTML;
+
   async function refresh(part) {
     timers.delete(part);
     last.set(part, Date.now());
@@ -35,9 +37,11 @@
       return; // offline: the stream's return fetches again
     }
     if (!answer.ok || answer.redirected) return;
-    swap(part, await answer.text());
+    const html = await answer.text();
+    if (parsed(html) === part.innerHTML) return; // leaves a button alone that is being pressed
+    swap(part, html);
     part.dispatchEvent(new CustomEvent("live:swapped", { bubbles: true }));
-    listen();
+    open();
   }
 
   function later(part) {
@@ -67,10 +71,10 @@
   function failed() {
     if (stream?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
     stop();
-    retryTimer = setTimeout(() => open(true), Math.min(30000, 1000 * 2 ** retry++) * (0.75 + Math.random() / 2));
+    retryTimer = setTimeout(open, Math.min(30000, 1000 * 2 ** retry++) * (0.75 + Math.random() / 2));
   }
 
-  function open(again) {
+  function open() {
     const topics = [...new Set(parts().flatMap(topicsOf))].sort();
     const wanted = topics.join(",");
     if (wanted === listening && stream) return;
@@ -78,21 +82,17 @@
     if (!wanted || document.hidden) return;
     listening = wanted;
     stream = new EventSource(`/live?topics=${encodeURIComponent(wanted)}`);
-    let opened = !again;
     stream.addEventListener("open", () => {
       retry = 0;
-      if (opened) opened = false; // the page is as new as this first stream
-      else parts().forEach(later); // something may have been missed
+      parts().forEach(later); // something may have been missed: since the page was made, or while no stream was open
     });
     stream.addEventListener("error", failed);
     for (const topic of topics) stream.addEventListener(topic, (event) => heard(topic, event));
   }
 
-  const listen = () => open(false);
-
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : open(true)));
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : open()));
   addEventListener("pagehide", stop);
-  addEventListener("pageshow", (event) => event.persisted && open(true));
-  document.addEventListener("htmx:afterSettle", listen);
-  listen();
+  addEventListener("pageshow", (event) => event.persisted && open());
+  document.addEventListener("htmx:afterSettle", open);
+  open();
 })();
