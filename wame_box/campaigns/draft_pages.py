@@ -61,7 +61,7 @@ async def _form_page(
 
 @get("/campaigns/new", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False)
 async def show_new(request: PageRequest, kernel: Kernel, caller: Caller, list: str = "") -> Page:
-    return await _form_page(request, kernel, caller, None, start={"type": "text", "list": list})
+    return await _form_page(request, kernel, caller, None, start=form.EMPTY | {"list": list})
 
 
 @post("/campaigns/new", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
@@ -70,7 +70,7 @@ async def make_campaign(request: PageRequest, kernel: Kernel, caller: Caller) ->
     try:
         row = await kernel.db.write(draft.create, caller, form.read_draft(values), kernel.http.check_url)
     except Refused as error:
-        shown = {"errors": pages.form_errors(form.in_form(error)), "values": values, "start": {}}
+        shown = {"errors": pages.form_errors(form.in_form(error)), "values": values, "start": form.EMPTY}
         return await _form_page(request, kernel, caller, None, error.problem.status, **shown)
     return pages.redirect(f"/campaigns/{row.public_id}", ("ok", _("The draft is saved. Look at the preview, then launch it.")))
 
@@ -95,7 +95,7 @@ async def change_campaign(campaign_id: str, request: PageRequest, kernel: Kernel
     try:
         await kernel.db.write(draft.change, caller, row.id, form.read_change(values), kernel.http.check_url)
     except Refused as error:
-        shown = {"errors": pages.form_errors(form.in_form(error)), "values": values, "start": {}}
+        shown = {"errors": pages.form_errors(form.in_form(error)), "values": values, "start": form.EMPTY}
         return await _form_page(request, kernel, caller, row, error.problem.status, **shown)
     return pages.redirect(f"/campaigns/{row.public_id}", ("ok", _("The draft is saved.")))
 

@@ -17,6 +17,8 @@ from wame_box.sessions.engine import MessageKind
 # Where a refusal of the API belongs in the form.
 FIELDS = {"text": "body", "text.body": "body", "image": "image_url", "image.url": "image_url", "image.caption": "body"}
 
+EMPTY = {"name": "", "session": "", "list": "", "type": "text", "body": "", "image_url": ""}
+
 
 def read_draft(values: Mapping[str, str]) -> NewCampaign:
     """A draft as the form has it. Its time is chosen when it is launched."""
