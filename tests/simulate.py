@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Awaitable, Callable
 
 from wame_box.app import Box
 from wame_box.kernel.clock import FakeClock
 
-QUIET_ROUNDS = 3
+QUIET_ROUNDS = 8
+LOOK_EVERY = 25  # moments between two looks at the condition
 
 
 async def settle(box: Box) -> None:
     """Returns when neither database has anything to do, several looks in a row."""
     quiet = 0
     while quiet < QUIET_ROUNDS:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
         quiet = quiet + 1 if box.kernel.db.idle() and box.world.db.idle() else 0
 
 
-async def live_until(box: Box, clock: FakeClock, condition: Callable[[], bool], *, latest: int) -> None:
+async def live_until(box: Box, clock: FakeClock, condition: Callable[[], Awaitable[bool]], *, latest: int) -> None:
     """Moves the clock from one awaited moment to the next until the condition holds.
 
     Raises: AssertionError when nobody waits any more, or the clock passes `latest` (ms UTC).
     """
-    while True:
+    for count in itertools.count():
         await settle(box)
-        if condition():
+        if count % LOOK_EVERY == 0 and await condition():
             return
         moment = clock.next_wake()
         assert moment is not None, "nothing is waited for, and the condition does not hold"

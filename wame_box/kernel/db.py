@@ -219,9 +219,9 @@ class Database:
         return outcome.result()
 
     def idle(self) -> bool:
-        """Whether no unit of work is queued or running."""
+        """Whether no unit of work is queued or running, and nothing is being read on the loop's behalf."""
         with self._queued:
-            return not (self._high or self._low or self._busy)
+            return not (self._high or self._low or self._busy) and self._readers.qsize() == len(self._all_readers)
 
     async def _submit(self, fn: Callable[..., T], args: Any, kwargs: Any, *, low: bool) -> T:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
