@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.campaigns.stage import Stage, set_stage
+from tests.conftest import House
+from tests.factories import Person
 from wame_box.accounts.models import Caller, Setup
 from wame_box.accounts.permissions import ROLE_SCOPES, Role
 from wame_box.accounts.setup import create_account
@@ -140,9 +143,9 @@ class Desk:
             for number in found:
                 messages.mark_claimed(tx, number, f"WA{number}")
                 if fail:
-                    receipts.record_failed(tx, now.account_id, number, fail)
+                    receipts.record_failed(tx, self.session_id, number, fail)
                 else:
-                    receipts.record_sent(tx, self.session_id, now.account_id, number, Sent(f"WA{number}", tx.now))
+                    receipts.record_sent(tx, self.session_id, number, Sent(f"WA{number}", tx.now))
             return found
 
         return await self.kernel.db.write(work)
@@ -190,3 +193,9 @@ async def desk(kernel: Kernel) -> Desk:
     reactions[ContactOptedOut] = [take_back]
     reactions.update({kind: [keep] for kind in CAMPAIGN_EVENTS})
     return desk
+
+
+@pytest.fixture
+async def stage(house: House, alice: Person) -> Stage:
+    """Alice's running box with a session, a list and four people."""
+    return await set_stage(house.box, alice)

@@ -12,6 +12,7 @@ from wame_box.campaigns import export, store
 from wame_box.campaigns import report as reports
 from wame_box.campaigns.models import Campaign, Launch, Progress
 from wame_box.campaigns.report import STEPS, ReportView, step_for
+from wame_box.contacts import edit
 from wame_box.contacts import store as contacts
 from wame_box.kernel import ids
 from wame_box.kernel.db import Sql, Tx
@@ -158,7 +159,7 @@ async def test_somebody_who_was_deleted_stays_in_the_list_without_a_name(desk: D
     people = await desk.people(1)
     row = await desk.launch(await desk.draft())
     await desk.expand(row)
-    await desk.write(contacts.delete, desk.alice.account_id, people[0])
+    await desk.write(edit.delete, desk.alice, people[0])
     row = await desk.row(row)
     found = await desk.read(store.recipients, row.account_id, row.batch_id, NEWEST, 10)
     assert [(one.contact_name, one.status) for one in found] == [(None, MessageStatus.QUEUED)]

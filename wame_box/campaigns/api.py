@@ -207,7 +207,7 @@ async def delete_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> N
     status_code=201,
 )
 async def duplicate_campaign(
-    campaign_id: str, data: CopyName | None, kernel: Kernel, caller: Caller, once: Once
+    campaign_id: str, kernel: Kernel, caller: Caller, once: Once, data: CopyName | None = None
 ) -> Response[Any]:
     """Makes a draft like this campaign, whatever its state."""
 
@@ -230,7 +230,7 @@ async def duplicate_campaign(
     status_code=202,
 )
 async def launch_campaign(
-    campaign_id: str, data: Launch | None, kernel: Kernel, caller: Caller, once: Once, campaigns: Campaigns
+    campaign_id: str, kernel: Kernel, caller: Caller, once: Once, campaigns: Campaigns, data: Launch | None = None
 ) -> Response[Any]:
     """Starts a draft at once, or schedules it. Only contacts with consent on record get it, unless `include_unconsented` is
     true; those who opted out never do."""
