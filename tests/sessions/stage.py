@@ -73,7 +73,7 @@ class Stage:
         quiet = 0
         while quiet < 4:
             await asyncio.sleep(0.002)
-            quiet = quiet + 1 if self.kernel.db.idle() and self.world.db.idle() else 0
+            quiet = quiet + 1 if _idle(self.kernel.db) and _idle(self.world.db) else 0
 
     async def play(self, milliseconds: int) -> None:
         """Moves the clock on, stopping wherever somebody wants to wake."""
@@ -136,6 +136,10 @@ class Stage:
         await self.world.stop()
         await self.kernel.http.close()
         await self.kernel.db.close()
+
+
+def _idle(db: Database) -> bool:
+    return db.idle() and db._readers.qsize() == len(db._all_readers)
 
 
 def text(wa_id: str, to: str = CUSTOMER, body: str = "Hello") -> OutboundMessage:

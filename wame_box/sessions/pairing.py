@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 import qrcode
 from qrcode.constants import ERROR_CORRECT_L
-from qrcode.image.pure import PyPNGImage
+from qrcode.image.pil import PilImage
 from qrcode.image.svg import SvgPathImage
 
 from wame_box.kernel.clock import SECOND, to_rfc3339
@@ -50,7 +50,7 @@ def as_svg(text: str) -> bytes:
 @lru_cache(maxsize=64)
 def as_png(text: str) -> bytes:
     picture = io.BytesIO()
-    _code(text).make_image(image_factory=PyPNGImage).save(picture)
+    _code(text).make_image(image_factory=PilImage).save(picture, "PNG")
     return picture.getvalue()
 
 
