@@ -9,7 +9,7 @@ from functools import cache
 
 from wame_box.accounts import keys, setup, signin, store
 from wame_box.accounts.models import Caller, NewKey, Setup
-from wame_box.accounts.permissions import KEY_SCOPES, ROLE_SCOPES, Role
+from wame_box.accounts.permissions import KEY_SCOPES, ROLE_SCOPES, Role, Scope
 from wame_box.app import Box
 from wame_box.kernel.db import Tx
 from wame_box.kernel.secrets import hash_password
@@ -78,7 +78,7 @@ def _person(
         role=role,
     )
     login = signin.open_login(tx, member_id, signin.Visitor("127.0.0.1", "tests"))
-    scopes = [scope for scope in KEY_SCOPES if scope in ROLE_SCOPES[role]]
+    scopes: list[Scope] = [scope for scope in KEY_SCOPES if scope in ROLE_SCOPES[role]]
     return Person(account_id, member_id, caller, login, keys.create_key(tx, caller, NewKey(f"{name}'s key", scopes))[1])
 
 

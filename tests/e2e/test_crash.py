@@ -111,7 +111,7 @@ def _states(http: httpx.Client) -> dict[str, str]:
     found: dict[str, str] = {}
     cursor: str | None = None
     while True:
-        params = {"limit": 200, "direction": "out"} | ({"cursor": cursor} if cursor else {})
+        params: dict[str, str] = {"limit": "200", "direction": "out"} | ({"cursor": cursor} if cursor else {})
         page = http.get("/api/v1/messages", params=params).raise_for_status().json()
         found |= {row["id"]: row["status"] for row in page["data"]}
         cursor = page["next_cursor"]
