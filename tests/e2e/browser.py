@@ -44,9 +44,10 @@ WATCHMAN = """
   addEventListener("securitypolicyviolation", (event) =>
     window.tellTest(`CSP: ${event.violatedDirective} blocked ${event.blockedURI} ${event.sourceFile || ""}:${event.lineNumber}`));
   let told = false;
+  const end = (one) => Math.round(one.getBoundingClientRect().right);
   const culprits = () => [...document.querySelectorAll("body *")]
-    .filter((one) => one.getBoundingClientRect().right > width + 1 && one.offsetParent)
-    .map((one) => `${one.tagName.toLowerCase()}.${[...one.classList].join(".")} to ${Math.round(one.getBoundingClientRect().right)}`);
+    .filter((one) => end(one) > width && one.offsetParent)
+    .map((one) => `${one.tagName.toLowerCase()}.${[...one.classList].join(".")} to ${end(one)}`);
   const look = () => {
     if (told || !document.body || document.documentElement.scrollWidth <= width) return;
     told = true;
@@ -103,6 +104,17 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def _width_of(page: Page) -> int:
+    """How wide the page is; lets pending reports in, and waits for a page that is just being left."""
+    while True:
+        try:
+            return int(page.evaluate("document.documentElement.scrollWidth"))
+        except Error as error:
+            if "context was destroyed" not in error.message:
+                raise
+            page.wait_for_load_state("load")
 
 
 class Person:
@@ -174,7 +186,7 @@ class Person:
         """Fails if any page complained or is wider than the screen."""
         for page in self.context.pages:
             if not page.is_closed():
-                wide = page.evaluate("document.documentElement.scrollWidth")  # also lets the pending reports in
+                wide = _width_of(page)
                 if wide > self.width:
                     self.faults.append(f"{page.url}: {wide} px wide on {self.width} px")
         found, self.faults = list(dict.fromkeys(self.faults)), []
@@ -238,27 +250,6 @@ class Person:
 
     def figure(self, msgid: str) -> int:
         return number_in(self.fact(msgid).inner_text())
-
-    def button(self, msgid: str, *, within: Locator | Page | None = None, **params: object) -> Locator:
-        return (within or self.page).get_by_role("button", name=self.t(msgid, **params), exact=True).first
-
-    def link(self, msgid: str, *, within: Locator | Page | None = None, **params: object) -> Locator:
-        return (within or self.page).get_by_role("link", name=self.t(msgid, **params), exact=True).first
-
-    def text(self, msgid: str, *, within: Locator | Page | None = None, **params: object) -> Locator:
-        """What people can read somewhere on the page."""
-        return (within or self.page).get_by_text(self.t(msgid, **params)).first
-
-    def field(self, msgid: str, *, within: Locator | Page | None = None, **params: object) -> Locator:
-        """By its label; that the label also says "optional" or counts characters doesn't matter."""
-        label = rf"^\s*{re.escape(self.t(msgid, **params))}\s*(\d[\d\s.,]*/.*|{re.escape(self.t('optional'))}.*)?$"
-        return (within or self.page).get_by_label(re.compile(label)).first
-
-    def figure(self, msgid: str, *, within: Locator | Page | None = None) -> int:
-        """The number under a name: a tile of a strip, a line of a list of facts."""
-        scope = within or self.page
-        facts = scope.locator("dl").filter(has=self.page.get_by_text(self.t(msgid), exact=True))
-        return number_in(facts.get_by_role("definition").first.inner_text())
 
     def press(self, msgid: str, *, within: Locator | Page | None = None, **params: object) -> None:
         """Presses a button; what it leads to is looked at."""

@@ -91,6 +91,10 @@ class BoxProcess:
     def log(self) -> str:
         return self._log.read_text()
 
+    def troubles(self) -> str:
+        """What the log says that is worse than information."""
+        return "\n".join(line for line in self.log().splitlines() if "level=info" not in line)[-6000:].replace("\\n", "\n")
+
     def ledger(self) -> list[dict[str, object]]:
         """Every attempt the sandbox saw."""
         lines = (self.folder / "sandbox" / "ledger.jsonl").read_text().splitlines()
