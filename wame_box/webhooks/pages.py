@@ -25,6 +25,7 @@ Page = Response[Any]
 
 READ = Scope.WEBHOOKS_READ
 WRITE = Scope.WEBHOOKS_WRITE
+SHOWN = 20  # deliveries at once, so that the secret below stays in reach
 TEXTS: dict[str, Any] = {"words": words, "reasons": REASON_TEXTS}
 # A test goes to its endpoint alone, whatever that asked for.
 CHOICES = [(one.name, one.sentence) for one in catalogue.EVENT_TYPES if one.name != WebhookTest.type]
@@ -54,8 +55,9 @@ async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller) -> Pag
 # -- adding and changing -----------------------------------------------------------------------------------------------
 
 
-def _form(request: PageRequest, status: int = 200, **shown: Any) -> Page:
-    return pages.render(request, "webhooks/form.html", status, **({"endpoint": None, "choices": CHOICES, "chosen": []} | shown))
+def _form(request: PageRequest, kernel: Kernel, status: int = 200, **shown: Any) -> Page:
+    usual = {"endpoint": None, "choices": CHOICES, "chosen": [], "timeout": kernel.config.outbound.timeout}
+    return pages.render(request, "webhooks/form.html", status, **(usual | shown))
 
 
 async def _wish(request: PageRequest) -> tuple[NewEndpoint, dict[str, Any]]:
@@ -69,8 +71,8 @@ async def _wish(request: PageRequest) -> tuple[NewEndpoint, dict[str, Any]]:
 
 
 @get("/webhooks/new", scope=WRITE, include_in_schema=False)
-async def show_new(request: PageRequest) -> Page:
-    return _form(request)
+async def show_new(request: PageRequest, kernel: Kernel) -> Page:
+    return _form(request, kernel)
 
 
 @post("/webhooks/new", scope=WRITE, include_in_schema=False, status_code=200)
@@ -79,14 +81,14 @@ async def do_new(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
     try:
         row = await endpoints.create_endpoint(kernel, caller, wish)
     except Refused as error:
-        return _form(request, error.problem.status, errors=pages.form_errors(error), values=values)
+        return _form(request, kernel, error.problem.status, errors=pages.form_errors(error), values=values)
     return pages.redirect(f"/webhooks/{row.public_id}", ("ok", _("The endpoint is added. Send it a test to see that it works.")))
 
 
 @get("/webhooks/{endpoint_id:str}/edit", scope=WRITE, include_in_schema=False)
 async def show_edit(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
     row = await kernel.db.read(endpoints.find, caller.account_id, ids.parse("end", endpoint_id))
-    return _form(request, endpoint=row, chosen=catalogue.expand(row.type_list))
+    return _form(request, kernel, endpoint=row, chosen=catalogue.expand(row.type_list))
 
 
 @post("/webhooks/{endpoint_id:str}/edit", scope=WRITE, include_in_schema=False, status_code=200)
@@ -100,7 +102,7 @@ async def do_edit(endpoint_id: str, request: PageRequest, kernel: Kernel, caller
     try:
         await endpoints.change_endpoint(kernel, deliverer, caller, target, change)
     except Refused as error:
-        return _form(request, error.problem.status, endpoint=row, errors=pages.form_errors(error), values=values)
+        return _form(request, kernel, error.problem.status, endpoint=row, errors=pages.form_errors(error), values=values)
     return pages.redirect(f"/webhooks/{endpoint_id}", ("ok", _("The endpoint is saved.")))
 
 
@@ -149,7 +151,7 @@ async def _endpoint(
         caller.account_id,
         ids.parse("end", endpoint_id),
         status,
-        paging.window(None, cursor),
+        paging.window(SHOWN, cursor),
         ids.parse("dlv", test) if test else None,
     )
     here = f"/webhooks/{endpoint_id}"
@@ -158,7 +160,7 @@ async def _endpoint(
         "seen": seen,
         "endpoint": seen.endpoint,
         "here": here,
-        "status": status,
+        "chosen": status,
         "cursor": cursor,
         "part": f"{here}/part?{urlencode(kept)}",
         "older": f"{here}?{urlencode({**kept, 'cursor': seen.next_cursor})}" if seen.next_cursor else "",
