@@ -15,6 +15,7 @@ from wame_box.campaigns.runner import Campaigns
 from wame_box.contacts import list_store
 from wame_box.contacts import store as contacts
 from wame_box.contacts.models import ContactFilter, ContactList
+from wame_box.contacts.phone import pretty
 from wame_box.kernel import ids, pages, paging
 from wame_box.kernel.db import Sql
 from wame_box.kernel.errors import Refused
@@ -44,7 +45,7 @@ def _choices(sql: Sql, caller: Caller) -> dict[str, Any]:
 
 
 def _session_label(row: Session) -> str:
-    label = f"{row.name} · {row.number}"
+    label = f"{row.name} · {pretty(row.number or '')}"
     return label if row.status is SessionStatus.CONNECTED else f"{label} · {_('not connected')}"
 
 
@@ -112,7 +113,7 @@ async def _confirm_page(
         return pages.redirect(f"/campaigns/{row.public_id}")
     planned = form.local_time(row.scheduled_at, caller.time_zone) if row.scheduled_at else ""
     context = {"review": shown, "row": shown.row, "preview": shown.preview, "planned": planned, "words": words}
-    return pages.render(request, "campaigns/confirm.html", status, **context, **more)
+    return pages.render(request, "campaigns/confirm.html", status, pretty=pretty, **context, **more)
 
 
 @get("/campaigns/{campaign_id:str}/confirm", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False)

@@ -19,6 +19,8 @@ FIELDS = {"text": "body", "text.body": "body", "image": "image_url", "image.url"
 
 EMPTY = {"name": "", "session": "", "list": "", "type": "text", "body": "", "image_url": ""}
 
+EVERYBODY = "all"  # the list that is none
+
 
 def read_draft(values: Mapping[str, str]) -> NewCampaign:
     """A draft as the form has it. Its time is chosen when it is launched."""
@@ -27,7 +29,7 @@ def read_draft(values: Mapping[str, str]) -> NewCampaign:
     return NewCampaign(
         name=values.get("name", ""),
         session=values.get("session") or None,
-        list=values.get("list") or None,
+        list=None if values.get("list", "") in ("", EVERYBODY) else values["list"],
         type="image" if is_image else "text",
         text=None if is_image else CampaignText(body),
         image=ImageContent(values.get("image_url", ""), body) if is_image else None,
@@ -52,7 +54,7 @@ def filled(row: Campaign) -> dict[str, str]:
     return {
         "name": row.name,
         "session": ids.show("ses", row.session_id) if row.session_id else "",
-        "list": ids.show("lst", row.list_id) if row.list_id else "",
+        "list": ids.show("lst", row.list_id) if row.list_id else EVERYBODY,
         "type": "image" if row.kind is MessageKind.IMAGE else "text",
         "body": row.body,
         "image_url": row.image_url or "",

@@ -14,6 +14,7 @@ from wame_box.campaigns import control, draft, draft_pages, launch, report_pages
 from wame_box.campaigns import preview as previews
 from wame_box.campaigns.models import NAME_LIMIT, Campaign, CampaignStatus
 from wame_box.campaigns.report import shares
+from wame_box.contacts.phone import pretty
 from wame_box.kernel import ids, pages, paging
 from wame_box.kernel.db import Sql
 from wame_box.kernel.errors import Refused
@@ -69,7 +70,8 @@ async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller, status
 
 def _draft_view(sql: Sql, row: Campaign, contact_id: int | None) -> dict[str, Any]:
     shown = store.with_progress(sql, [row])[0]
-    return {"row": shown, "preview": previews.preview(sql, row, contact_id), "words": words}
+    found = previews.preview(sql, row, contact_id) if contact_id else previews.first_reached(sql, row)
+    return {"row": shown, "preview": found, "words": words, "pretty": pretty}
 
 
 def running_view(sql: Sql, row: Campaign, now: int) -> dict[str, Any]:

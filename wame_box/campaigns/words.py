@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wame_box.campaigns.models import SKIP_TEXTS, STOP_TEXTS, CampaignStatus, SkipReason
+from wame_box.kernel.clock import DAY, HOUR, MINUTE, SECOND
 from wame_box.kernel.errors import N_, Problem, register
-from wame_box.kernel.i18n import gettext
+from wame_box.kernel.i18n import gettext, ngettext
 
 register(
     {
@@ -69,3 +70,24 @@ def skip_text(reason: str) -> str:
 def stop_text(reason: str | None) -> str:
     """Why a campaign was stopped by itself; empty without a reason."""
     return gettext(STOP_TEXTS[reason]) if reason in STOP_TEXTS else reason or ""
+
+
+def span_text(at_least: int, at_most: int) -> str:
+    """How long something takes, in seconds from and to, as people say it: `about 12 days`, `3 hours to 5 hours`."""
+    if at_most < MINUTE // SECOND:
+        return gettext("less than a minute")
+    unit = next((unit for unit in (DAY, HOUR) if at_most * SECOND >= 2 * unit), MINUTE)
+    low, high = at_least * SECOND // unit, -(-at_most * SECOND // unit)
+    if high - low <= 1:
+        return gettext("about %(time)s", time=_time_text(unit, high))
+    if low == 0:
+        return gettext("at most %(time)s", time=_time_text(unit, high))
+    return gettext("%(least)s to %(most)s", least=_time_text(unit, low), most=_time_text(unit, high))
+
+
+def _time_text(unit: int, number: int) -> str:
+    if unit == DAY:
+        return ngettext("%(num)s day", "%(num)s days", number)
+    if unit == HOUR:
+        return ngettext("%(num)s hour", "%(num)s hours", number)
+    return ngettext("%(num)s minute", "%(num)s minutes", number)
