@@ -105,6 +105,7 @@ class Box:
 
     async def _start(self) -> None:
         await self.kernel.db.open()
+        await asyncio.to_thread(self.kernel.files.remove_drafts)
         ids.start_after(await self.kernel.db.read(_highest_id))
         await self.world.start()
         await self.deliverer.start()

@@ -57,7 +57,7 @@ def test_every_wrong_setting_is_named_with_its_place_and_what_is_allowed(tmp_pat
     file = written(
         tmp_path,
         '[server]\nprot = 1\nport = 70000\nlevel = "x"\n[sever]\nport = 1\n[log]\nlevel = "loud"\n'
-        '[outbound]\nallow_private = ["home"]\n[limits]\napi_burst = "5"\n',
+        '[outbound]\nallow_private = ["home"]\ntimeout = "5"\n',
     )
     found = problems(file, {"WAME_BOX_SERVER__PUBLIC_URL": "ftp://x", "WAME_BOX_PORT": "1", "WAME_BOX_LOG__LEVL": "info"})
     assert found == [
@@ -66,11 +66,11 @@ def test_every_wrong_setting_is_named_with_its_place_and_what_is_allowed(tmp_pat
         f"{file}: [server] port: should be a whole number from 0 to 65535, not `70000`.",
         f"{file}: [server] level: there is no such key here. Did you mean [log] level?",
         f"{file}: [sever] there is no such section. Did you mean [server]?"
-        " There are: server, data, outbound, mail, log, sandbox, limits.",
+        " There are: server, data, outbound, mail, log, sandbox.",
         f"{file}: [log] level: should be `debug` or `info` or `warning` or `error`, not `loud`.",
         f"{file}: [outbound] allow_private: `home` is not a network such as `192.168.1.0/24`"
         " ('home' does not appear to be an IPv4 or IPv6 network).",
-        f"{file}: [limits] api_burst: should be a whole number from 1 to 100000, not `5`.",
+        f"{file}: [outbound] timeout: should be a whole number from 1 to 120, not `5`.",
         "environment, WAME_BOX_LOG__LEVL: there is no such key. Did you mean level? There are: level, format.",
         "environment, WAME_BOX_PORT: this key belongs in [server].",
         "environment, WAME_BOX_SERVER__PUBLIC_URL: should be a URL such as `https://wa.example.com`.",

@@ -93,14 +93,6 @@ class Sandbox(Section, frozen=True):
     enabled: Annotated[bool, Meta(description="Whether members may add sandbox sessions.")] = True
 
 
-class Limits(Section, frozen=True):
-    """What one API key may ask for."""
-
-    api_per_minute: Annotated[int, Meta(ge=1, le=1_000_000, description="Requests a minute for one API key.")] = 6000
-    api_burst: Annotated[int, Meta(ge=1, le=100_000, description="Requests that may come at once before that rate.")] = 500
-    bulk_messages: Annotated[int, Meta(ge=1, le=10_000, description="Messages in one bulk request.")] = 1000
-
-
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings. Made by `load_config`; tests may build it by hand."""
 
@@ -110,7 +102,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mail: Mail = Mail()
     log: Log = Log()
     sandbox: Sandbox = Sandbox()
-    limits: Limits = Limits()
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
