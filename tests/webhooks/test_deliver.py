@@ -16,10 +16,14 @@ from tests.webhooks.sink import Got, Reply, Sink
 from wame_box.kernel import ids
 from wame_box.kernel.clock import DAY, HOUR, SECOND
 from wame_box.kernel.db import Tx
+from wame_box.kernel.errors import StorageFailed
+from wame_box.kernel.events import Event
+from wame_box.kernel.kernel import Kernel
 from wame_box.webhooks import store
 from wame_box.webhooks.deliver import Deliverer
 from wame_box.webhooks.endpoints import change_endpoint
 from wame_box.webhooks.models import DeliveryStatus, DisabledReason, EndpointChange, EndpointStatus
+from wame_box.webhooks.outcomes import record
 from wame_box.webhooks.schedule import LONGEST_PAUSE, PATIENCE, WAITS
 from wame_box.webhooks.worker import FAILING_LANES, LANES
 
@@ -280,6 +284,59 @@ async def test_a_slow_endpoint_holds_up_nobody_else(post: Post, sinks: Any) -> N
         await outcomes.stored(50)
     assert len(slow.got) == 8
     assert len(quick.got) == 50
+
+
+async def test_slow_endpoints_give_their_places_to_the_others(
+    kernel: Kernel, post: Post, sinks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One endpoint hangs and holds every place there is, until it turns out to be slow."""
+    await post.deliverer.stop()
+    monkeypatch.setattr("wame_box.webhooks.deliver.SLOTS", LANES)
+    monkeypatch.setattr("wame_box.webhooks.worker.SLOW", 20)
+    slow, quick = await sinks(), await sinks()
+
+    async def never(_: Got) -> Reply:
+        await asyncio.Event().wait()
+        return Reply()
+
+    slow.answer = never
+    await post.endpoint(slow.url, "message.received")
+    few = Deliverer(kernel)
+    kernel.db.reactions.core[Event] = [few.enqueue]
+    await few.start()
+    for number in range(LANES):
+        await post.emit(number, chat=f"chat:{number}")
+    await slow.take(LANES)
+    endpoint = await post.endpoint(quick.url)
+    with post.outcomes(endpoint) as outcomes:
+        await post.emit(1)
+        await outcomes.stored()
+    assert len(quick.got) == 1
+    await few.stop()
+
+
+async def test_outcomes_wait_for_a_disk_that_is_full(
+    kernel: Kernel, post: Post, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = await post.endpoint(sink.url)
+    write, failed = kernel.db.write, asyncio.Event()
+
+    async def full(fn: Any, *args: Any, **more: Any) -> Any:
+        if fn is record and not failed.is_set():
+            failed.set()
+            raise StorageFailed(True, "database or disk is full")
+        return await write(fn, *args, **more)
+
+    monkeypatch.setattr(kernel.db, "write", full)
+    with post.outcomes(endpoint) as outcomes:
+        await post.emit(1)
+        await failed.wait()
+        assert [one.status for one in await post.deliveries(endpoint)] == [DeliveryStatus.PENDING]
+        await until(lambda: post.clock.next_wake() is not None)
+        post.clock.advance(SECOND)
+        await outcomes.stored()
+    assert [one.status for one in await post.deliveries(endpoint)] == [DeliveryStatus.DELIVERED]
+    assert len(sink.got) == 1
 
 
 async def test_a_restart_goes_on_with_what_was_pending(post: Post, sink: Sink) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
+from wame_box.kernel import ids
 from wame_box.kernel.clock import SECOND
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import StorageFailed
@@ -59,10 +60,16 @@ class Recorder:
         """Until the disk takes it. Returns the endpoints whose outcomes were kept."""
         while True:
             try:
-                return await self.kernel.db.write(record, outcomes, self.changed)
+                kept = await self.kernel.db.write(record, outcomes, self.changed)
             except StorageFailed as error:
                 log.error("webhook.outcomes_not_stored", outcomes=len(outcomes), error=str(error))
-                await self.kernel.clock.sleep(SECOND)
+            except Exception:
+                log.exception("webhook.outcomes_not_stored", outcomes=len(outcomes))
+            else:
+                for endpoint_id in {outcome.endpoint_id for outcome in outcomes} - kept:
+                    log.error("webhook.outcomes_lost", endpoint=ids.show("end", endpoint_id))
+                return kept
+            await self.kernel.clock.sleep(SECOND)
 
 
 def record(tx: Tx, outcomes: list[Outcome], changed: Changed) -> set[int]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -183,7 +184,7 @@ class Worker:
 
     async def _fly(self, endpoint: Endpoint, due: Due) -> None:
         shared = self._shared
-        async with shared.slow_slots if self._slow or self._failures else shared.slots:
+        async with self._slot():
             outcome = await send(shared.kernel, endpoint, due, shared.chance)
         self.noted(outcome)
         if await shared.recorder.keep(outcome):
@@ -191,6 +192,34 @@ class Worker:
             publish(shared.kernel, due.account_id, self._id)
             if outcome.status == "pending" and (self._next_at is None or outcome.next_at < self._next_at):
                 self._next_at = outcome.next_at
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """A place among the requests of all endpoints. Whoever turns out slow gives a good one back before the answer comes."""
+        if self._slow or self._failures:
+            async with self._shared.slow_slots:
+                yield
+            return
+        slots = self._shared.slots
+        await slots.acquire()
+        given_back = False
+
+        def give_back() -> None:
+            nonlocal given_back
+            if not given_back:
+                given_back = True
+                slots.release()
+
+        def turns_out_slow() -> None:
+            self._slow = True
+            give_back()
+
+        timer = asyncio.get_running_loop().call_later(SLOW / SECOND, turns_out_slow)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_back()
 
     # -- waiting -------------------------------------------------------------------------------------------------------
 
