@@ -109,6 +109,11 @@ async def test_a_body_that_is_no_form(api: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "file")
 
 
+async def test_the_files_name_is_only_a_name(api: httpx.AsyncClient) -> None:
+    for given, shown in (("../../etc/people.csv", "people.csv"), ("C:\\Alice\\people.csv", "people.csv"), ("x" * 300, "x" * 200)):
+        assert (await send(api, "phone\n+33639981234\n", name=given)).json()["file_name"] == shown
+
+
 async def test_too_large_a_file(make_box: MakeBox) -> None:
     config = msgspec.structs.replace(LOOPBACK, server=Server(max_upload_mb=1))
     house = House(await make_box(config=config))

@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from wame_box.contacts import store
-from wame_box.contacts.models import Consent, Contact, ContactOptedIn, ContactOptedOut
+from wame_box.contacts.models import Consent, Contact
+from wame_box.kernel import ids
+from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import Refused
+from wame_box.kernel.events import Event
 
-__all__ = ["ContactOptedIn", "ContactOptedOut", "opt_in", "opt_out"]
+
+class _ConsentChanged(Event, frozen=True, kw_only=True):
+    contact_id: int
+    address: str
+    name: str = ""
+    source: str
+    proof: str | None = None
+    at: int
+
+    def data(self) -> dict[str, object]:
+        return {
+            "contact": ids.show("con", self.contact_id),
+            "address": self.address,
+            "name": self.name,
+            "source": self.source,
+            "proof": self.proof,
+            "at": to_rfc3339(self.at),
+        }
+
+    def lane(self) -> str:
+        return ids.show("con", self.contact_id)
+
+
+class ContactOptedOut(_ConsentChanged, frozen=True, kw_only=True):
+    """`contact.opted_out`: this person wants no more messages."""
+
+    type: ClassVar[str] = "contact.opted_out"
+
+
+class ContactOptedIn(_ConsentChanged, frozen=True, kw_only=True):
+    """`contact.opted_in`: this person agreed to get messages. An import of many tells only that it finished."""
+
+    type: ClassVar[str] = "contact.opted_in"
 
 
 def opt_out(tx: Tx, account_id: int, contact_id: int, *, source: str, proof: str | None) -> bool:

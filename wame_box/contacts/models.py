@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from wame_box.kernel import ids
 from wame_box.kernel.clock import to_rfc3339
-from wame_box.kernel.events import Event
 from wame_box.kernel.i18n import N_
 
 
@@ -278,40 +277,3 @@ class Added(msgspec.Struct, frozen=True):
 
     added: int
     members: int
-
-
-# -- events ------------------------------------------------------------------------------------------------------------
-
-
-class _ConsentChanged(Event, frozen=True, kw_only=True):
-    contact_id: int
-    address: str
-    name: str = ""
-    source: str
-    proof: str | None = None
-    at: int
-
-    def data(self) -> dict[str, object]:
-        return {
-            "contact": ids.show("con", self.contact_id),
-            "address": self.address,
-            "name": self.name,
-            "source": self.source,
-            "proof": self.proof,
-            "at": to_rfc3339(self.at),
-        }
-
-    def lane(self) -> str:
-        return ids.show("con", self.contact_id)
-
-
-class ContactOptedOut(_ConsentChanged, frozen=True, kw_only=True):
-    """`contact.opted_out`: this person wants no more messages."""
-
-    type: ClassVar[str] = "contact.opted_out"
-
-
-class ContactOptedIn(_ConsentChanged, frozen=True, kw_only=True):
-    """`contact.opted_in`: this person agreed to get messages. An import of many tells only that it finished."""
-
-    type: ClassVar[str] = "contact.opted_in"
