@@ -35,6 +35,10 @@ class BoxProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def command(self, *words: str, text: str = "") -> str:
         """Runs a command of the command line on this folder; its standard output."""
         done = subprocess.run(
