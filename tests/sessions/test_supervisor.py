@@ -85,6 +85,17 @@ async def test_all_wanted_sessions_come_back(stage: Stage, owner: Caller) -> Non
     await again.stop()
 
 
+async def test_an_engine_halted_before_it_began_can_be_launched_again(stage: Stage, owner: Caller) -> None:
+    session, _ = await stage.linked(owner)
+    await stage.supervisor.halt(session.id)
+    await stage.supervisor.launch(session.id)
+    await stage.supervisor.halt(session.id)
+    assert stage.supervisor.running() == []
+    await stage.supervisor.launch(session.id)
+    await stage.rest()
+    assert stage.supervisor.engine(session.id) is not None
+
+
 async def test_whoever_waits_for_a_connection_is_told_once(stage: Stage, owner: Caller) -> None:
     told: list[int] = []
     stage.supervisor.on_connected.append(told.append)

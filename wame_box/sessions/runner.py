@@ -11,6 +11,7 @@ import structlog
 
 from wame_box.kernel.clock import MINUTE, SECOND, Clock
 from wame_box.kernel.db import Database
+from wame_box.kernel.errors import StorageFailed
 from wame_box.sessions import store
 from wame_box.sessions.engine import Disconnected, Engine, EngineFactory, SessionContext
 from wame_box.sessions.models import Session, SessionStatus
@@ -47,14 +48,25 @@ class Runner:
     async def run(self, door: asyncio.Semaphore) -> None:
         """Until the session is not wanted any more. `door` lets a few engines in at a time."""
         failures = 0
-        while (session := await self._db.write(_begin, self.session_id)) is not None:
+        while True:
             began = self._clock.now()
-            reason = await self._run_once(session, door)
-            if reason is None:
-                continue  # it is over, unless somebody wants it again already
-            await self.outlet.say(Disconnected(True, reason))
+            try:
+                if not await self._live(door):
+                    return
+            except StorageFailed as error:  # the disk may be freed; nobody would start the session again but we
+                log.error("session.not_stored", session_id=self.session_id, error=str(error)[:200])
             failures = 1 if self._clock.now() - began > STEADY_AFTER else failures + 1
             await self._clock.sleep(pause(failures, self._rng))
+
+    async def _live(self, door: asyncio.Semaphore) -> bool:
+        """Runs engines of the session as long as none breaks. Returns whether another must be started after a pause."""
+        while (session := await self._db.write(_begin, self.session_id)) is not None:
+            reason = await self._run_once(session, door)
+            if reason is not None:
+                await self.outlet.say(Disconnected(True, reason))
+                return True
+            # It came to its end: that is all, unless somebody wants the session on again already.
+        return False
 
     async def _run_once(self, session: Session, door: asyncio.Semaphore) -> str | None:
         """One life of an engine. Returns why it must be started again, None when it came to its end by itself."""

@@ -85,16 +85,14 @@ class Supervisor:
         runner = Runner(session_id, self._db, self._clock, factory, self._on_events, self._rng)
         runner.presence.on_connected = self.on_connected
         self._runners[session_id] = runner
-        self._tasks[session_id] = asyncio.create_task(self._run(runner), name=f"session:{session_id}")
+        self._tasks[session_id] = task = asyncio.create_task(runner.run(self._door), name=f"session:{session_id}")
+        # Not in a `finally` of the task: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda done: self._ended(session_id, done))
 
-    async def _run(self, runner: Runner) -> None:
-        try:
-            await runner.run(self._door)
-        except Exception as error:
-            log.error("session.runner_failed", session_id=runner.session_id, exc_info=error)
-        finally:
-            if self._runners.get(runner.session_id) is runner:
-                del self._runners[runner.session_id], self._tasks[runner.session_id]
+    def _ended(self, session_id: int, task: asyncio.Task[None]) -> None:
+        del self._runners[session_id], self._tasks[session_id]
+        if not task.cancelled() and (error := task.exception()):
+            log.error("session.runner_failed", session_id=session_id, exc_info=error)
 
     async def halt(self, session_id: int) -> None:
         """Stops the session's engine and waits until it has let go. Whether it is wanted stays as it is."""
