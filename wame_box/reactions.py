@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wame_box.campaigns.announce import CAMPAIGN_EVENTS, tell_pages
 from wame_box.campaigns.finish import batch_finished
 from wame_box.contacts import activity
 from wame_box.contacts.consent import ContactOptedOut
@@ -56,6 +57,8 @@ def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
     }
     for event in MESSAGE_EVENTS:
         reactions.core[event] = [show]
+    for happened in CAMPAIGN_EVENTS:
+        reactions.core[happened] = [tell_pages(live)]
     reactions.followers = {event: [_note_activity] for event in ACTIVITY}
     return reactions
 

@@ -10,6 +10,7 @@ import pytest
 from tests.campaigns.conftest import NOW, Desk
 from wame_box.campaigns import control, launch, store
 from wame_box.campaigns.models import CampaignStarted, CampaignStatus, Launch
+from wame_box.contacts import list_store
 from wame_box.kernel import ids
 from wame_box.kernel.db import Sql
 from wame_box.kernel.errors import Refused
@@ -155,6 +156,19 @@ async def test_without_its_session_a_scheduled_one_stops(desk: Desk) -> None:
     await desk.write(launch.start_due, row.id, desk.noted)
     now = await desk.row(row)
     assert (now.status, now.reason) == (S.STOPPED, "session_gone")
+
+
+async def test_without_its_list_it_is_not_sent_to_everybody(desk: Desk) -> None:
+    list_id = await desk.list_of(await desk.people(2))
+    later, now = [await desk.draft(list=ids.show("lst", list_id)) for _ in range(2)]
+    await desk.launch(later, Launch(scheduled_at=TOMORROW))
+    await desk.write(list_store.delete, desk.alice.account_id, list_id)
+    with pytest.raises(Refused, match="campaign_list_unknown"):
+        await desk.launch(now)
+    desk.clock.advance(86_400_000)
+    await desk.write(launch.start_due, later.id, desk.noted)
+    stopped = await desk.row(later)
+    assert (stopped.status, stopped.reason, stopped.batch_id) == (S.STOPPED, "list_gone", None)
 
 
 async def test_a_scheduled_one_can_be_stopped(desk: Desk) -> None:

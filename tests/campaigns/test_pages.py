@@ -139,6 +139,7 @@ async def test_scheduled_in_the_accounts_time_zone(browser: httpx.AsyncClient, s
         f"{day}T11:00",
     )  # Paris in summer or winter
     assert "Starts on" in (await browser.get(path)).text
+    assert "Starts on" in (await browser.get(f"{path}/state")).text
     await browser.post(f"{path}/unschedule")
     assert (await latest(stage)).status is S.DRAFT
 
@@ -168,7 +169,7 @@ async def test_no_report_of_a_draft(browser: httpx.AsyncClient, stage: Stage) ->
     assert (await browser.get(f"{path}/confirm")).status_code == 200
 
 
-PATHS = ["", "/preview", "/progress", "/edit", "/confirm", "/report", "/numbers", "/recipients.csv"]
+PATHS = ["", "/preview", "/progress", "/state", "/edit", "/confirm", "/report", "/numbers", "/recipients.csv"]
 ACTS = ["/edit", "/confirm", "/pause", "/resume", "/stop", "/unschedule", "/duplicate", "/delete"]
 
 

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from tests.campaigns.conftest import NOW, Desk
-from wame_box.campaigns import export, store
+from wame_box.campaigns import export, people_store
 from wame_box.campaigns import report as reports
 from wame_box.campaigns.models import Campaign, Launch, Progress
 from wame_box.campaigns.report import STEPS, ReportView, step_for
@@ -139,17 +139,17 @@ async def test_a_report_without_anything_sent(desk: Desk) -> None:
 )
 async def test_recipients_by_status(desk: Desk, wanted: str | None, count: int) -> None:
     row = await campaign_with_a_past(desk)
-    found = await desk.read(store.recipients, row.account_id, row.batch_id, NEWEST, 100, wanted)
+    found = await desk.read(people_store.recipients, row.account_id, row.batch_id, NEWEST, 100, wanted)
     assert len(found) == count
     assert [one.id for one in found] == sorted((one.id for one in found), reverse=True)
-    nobody = await desk.read(store.recipients, desk.charlie.account_id, row.batch_id, NEWEST, 100, wanted)
+    nobody = await desk.read(people_store.recipients, desk.charlie.account_id, row.batch_id, NEWEST, 100, wanted)
     assert nobody == []
 
 
 async def test_recipients_in_pages(desk: Desk) -> None:
     row = await campaign_with_a_past(desk)
     before, seen = NEWEST, []
-    while found := await desk.read(store.recipients, row.account_id, row.batch_id, before, 4):
+    while found := await desk.read(people_store.recipients, row.account_id, row.batch_id, before, 4):
         seen += [one.address for one in found]
         before = found[-1].id
     assert len(seen) == len(set(seen)) == 9
@@ -161,7 +161,7 @@ async def test_somebody_who_was_deleted_stays_in_the_list_without_a_name(desk: D
     await desk.expand(row)
     await desk.write(edit.delete, desk.alice, people[0])
     row = await desk.row(row)
-    found = await desk.read(store.recipients, row.account_id, row.batch_id, NEWEST, 10)
+    found = await desk.read(people_store.recipients, row.account_id, row.batch_id, NEWEST, 10)
     assert [(one.contact_name, one.status) for one in found] == [(None, MessageStatus.QUEUED)]
 
 

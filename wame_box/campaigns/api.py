@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
-from wame_box.campaigns import control, draft, export, launch, store
+from wame_box.campaigns import control, draft, export, launch, people_store, store
 from wame_box.campaigns import preview as previews
 from wame_box.campaigns import report as reports
 from wame_box.campaigns.models import (
@@ -23,10 +23,10 @@ from wame_box.campaigns.models import (
     Launch,
     NewCampaign,
 )
+from wame_box.campaigns.people_store import Recipient
 from wame_box.campaigns.preview import Preview
 from wame_box.campaigns.report import ReportView
 from wame_box.campaigns.runner import Campaigns
-from wame_box.campaigns.store import Recipient
 from wame_box.kernel import ids, paging
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.db import Sql, Tx
@@ -145,7 +145,7 @@ async def list_recipients(
 
     def work(sql: Sql) -> list[Recipient]:
         row = draft.find(sql, caller, ids.parse("cmp", campaign_id))
-        return store.recipients(sql, row.account_id, row.batch_id or 0, wanted.before, wanted.limit + 1, status)
+        return people_store.recipients(sql, row.account_id, row.batch_id or 0, wanted.before, wanted.limit + 1, status)
 
     rows, after = paging.cut(await kernel.db.read(work), wanted)
     return RecipientPage([RecipientView.of(row) for row in rows], after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wame_box.accounts.models import Caller
-from wame_box.campaigns import audience, draft, preview, store
+from wame_box.campaigns import audience, draft, people_store, preview, store
 from wame_box.campaigns.audience import Audience
 from wame_box.campaigns.estimate import Estimate, People, estimate
 from wame_box.campaigns.models import CampaignRow
@@ -42,7 +42,7 @@ def review(sql: Sql, caller: Caller, campaign_id: int, now: int) -> Review:
         return Review(shown, people, None, None, None, None, first)
     policy = read_policy(session.policy)
     state = _state(sql, session)
-    known = store.known_people(sql, caller.account_id, session.id, row.list_id)
+    known = people_store.known_people(sql, caller.account_id, session.id, row.list_id)
     estimates = [
         estimate(
             policy,

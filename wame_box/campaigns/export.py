@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable
 
-from wame_box.campaigns import store
+from wame_box.campaigns import people_store
 from wame_box.campaigns.models import Campaign
-from wame_box.campaigns.store import Recipient
+from wame_box.campaigns.people_store import Recipient
 from wame_box.kernel import ids
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.db import Database
@@ -36,7 +36,7 @@ async def csv_rows(db: Database, row: Campaign, wanted: str | None = None) -> As
     yield "\ufeff".encode() + _lines([HEAD])  # the mark tells spreadsheets that it is UTF-8
     before = NEWEST
     while row.batch_id:
-        found = await db.read(store.recipients, row.account_id, row.batch_id, before, ROWS, wanted)
+        found = await db.read(people_store.recipients, row.account_id, row.batch_id, before, ROWS, wanted)
         if found:
             yield _lines(_cells(one) for one in found)
             before = found[-1].contact_id

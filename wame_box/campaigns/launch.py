@@ -62,11 +62,17 @@ def start_due(tx: Tx, campaign_id: int, wake: Wake) -> None:
     if row is None or row.status is not S.SCHEDULED or (row.scheduled_at or 0) > tx.now:
         return
     if row.session_id is None or not store.owns_session(tx, row.account_id, row.session_id):
-        _move(tx, row, S.SCHEDULED, S.STOPPED, reason="session_gone", finished_at=tx.now)
-        announce(tx, row.id, CampaignStopped)
-        return
-    _begin(tx, row, S.SCHEDULED, row.session_id)
-    tx.after_commit(wake)
+        _give_up(tx, row, "session_gone")
+    elif row.list_id is not None and not store.owns_list(tx, row.account_id, row.list_id):
+        _give_up(tx, row, "list_gone")
+    else:
+        _begin(tx, row, S.SCHEDULED, row.session_id)
+        tx.after_commit(wake)
+
+
+def _give_up(tx: Tx, row: Campaign, reason: str) -> None:
+    _move(tx, row, S.SCHEDULED, S.STOPPED, reason=reason, finished_at=tx.now)
+    announce(tx, row.id, CampaignStopped)
 
 
 def unschedule(tx: Tx, caller: Caller, campaign_id: int) -> Campaign:

@@ -130,6 +130,16 @@ async def show_progress(campaign_id: str, request: PageRequest, kernel: Kernel, 
     return pages.render(request, "campaigns/progress.html", **await kernel.db.read(work))
 
 
+@get("/campaigns/{campaign_id:str}/state", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
+async def show_state(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+    """The note above a scheduled campaign, which changes when it starts."""
+
+    def work(sql: Sql) -> dict[str, Any]:
+        return {"row": store.with_progress(sql, [draft.find(sql, caller, ids.parse("cmp", campaign_id))])[0]}
+
+    return pages.render(request, "campaigns/state.html", **await kernel.db.read(work))
+
+
 # -- what can be done --------------------------------------------------------------------------------------------------
 
 
@@ -193,6 +203,7 @@ HANDLERS = [
     show_campaign,
     show_preview,
     show_progress,
+    show_state,
     pause_campaign,
     resume_campaign,
     stop_campaign,

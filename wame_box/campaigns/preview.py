@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from wame_box.campaigns import store, text
+from wame_box.campaigns import people_store, text
 from wame_box.campaigns.models import Campaign, SkipReason
 from wame_box.contacts.audience_store import Person, audience, person, person_before, values_of
 from wame_box.kernel import ids
@@ -67,7 +67,7 @@ def first_reached(sql: Sql, row: Campaign, look_at: int = 200) -> Preview | None
 def offered_variables(sql: Sql, account_id: int, list_id: int | None) -> list[str]:
     """Names that a text for this audience can use: of the person, then those of its contacts' attributes."""
     own = ["first_name", "name"]
-    return own + [name for name in store.attribute_names(sql, account_id, list_id) if name not in own]
+    return own + [name for name in people_store.attribute_names(sql, account_id, list_id) if name not in own]
 
 
 def _who(sql: Sql, row: Campaign, contact_id: int | None) -> Person | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from wame_box.campaigns import store
+from wame_box.campaigns import people_store
 from wame_box.campaigns.models import Campaign, Progress
 from wame_box.kernel.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
 from wame_box.kernel.db import Sql
@@ -117,11 +117,11 @@ def _share(count: int, base: int, name: str) -> Share:
 
 def course(sql: Sql, batch: Batch) -> tuple[int, list[Point]]:
     """(step in ms, a point for each step) with the smallest step that needs no more than about 100 points."""
-    span = store.activity_span(sql, batch.id)
+    span = people_store.activity_span(sql, batch.id)
     if span is None:
         return STEPS[0], []
     step = step_for(span[1] - span[0])
-    found = {at: Point(at, *counts) for at, *counts in batch_store.sent_per_minute(sql, batch.id, step)}
+    found = {at: Point(at, *counts) for at, *counts in people_store.course(sql, batch.id, step)}
     first, last = min(found), max(found)
     return step, [found.get(at, Point(at, 0, 0, 0, 0)) for at in range(first, last + 1, step)]
 

@@ -10,11 +10,11 @@ from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
-from wame_box.campaigns import draft, store, words
+from wame_box.campaigns import draft, people_store, store, words
 from wame_box.campaigns import report as reports
 from wame_box.campaigns.api import csv_answer
+from wame_box.campaigns.people_store import RECIPIENT_FILTERS
 from wame_box.campaigns.report import Report
-from wame_box.campaigns.store import RECIPIENT_FILTERS
 from wame_box.contacts.phone import pretty
 from wame_box.kernel import ids, pages, paging
 from wame_box.kernel.db import Sql
@@ -42,7 +42,7 @@ def _chart(report: Report) -> dict[str, Any]:
 
 def _view(sql: Sql, caller: Caller, campaign_id: int, wanted: str | None, window: paging.Window) -> dict[str, Any]:
     row = draft.find(sql, caller, campaign_id)
-    found = store.recipients(sql, row.account_id, row.batch_id or 0, window.before, window.limit + 1, wanted)
+    found = people_store.recipients(sql, row.account_id, row.batch_id or 0, window.before, window.limit + 1, wanted)
     people, after = paging.cut(found, window)
     report = reports.report(sql, row)
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wame_box.campaigns import store
+from wame_box.campaigns import people_store
 from wame_box.campaigns.models import Campaign, CampaignStatus, Progress
 from wame_box.kernel.clock import SECOND
 from wame_box.kernel.db import Sql
@@ -30,7 +30,7 @@ def held(sql: Sql, row: Campaign, progress: Progress, now: int) -> Held | None:
     session = sessions.session_row(sql, row.session_id)
     if session is None or session.status is not SessionStatus.CONNECTED:
         return Held("offline")
-    due = store.next_message(sql, row.session_id, row.batch_id)
+    due = people_store.next_message(sql, row.session_id, row.batch_id)
     if due is not None and due[0] > now + WORTH_SAYING:
         return Held(due[1] or "scheduled", due[0])  # each of its messages waits for its own time, such as the morning
     found = messages.waiting(sql, row.session_id)

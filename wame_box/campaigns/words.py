@@ -47,7 +47,7 @@ STATUS_WORDS: dict[CampaignStatus, Word] = {
     CampaignStatus.STOPPED: Word(N_("Stopped"), "muted", "player-stop"),
 }
 
-# What the recipients' table can be narrowed to: keys of store.RECIPIENT_FILTERS.
+# What the recipients' table can be narrowed to: keys of people_store.RECIPIENT_FILTERS.
 RECIPIENT_WORDS: dict[str, str] = {
     "waiting": N_("Not sent yet"),
     "sent": N_("Sent"),
