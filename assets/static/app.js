@@ -179,6 +179,10 @@
   }
 
   $$(".wb-toast").forEach(armToast);
+  for (const link of $$("[data-focus] a[href^='#']")) {
+    const words = document.getElementById(link.hash.slice(1))?.labels?.[0]?.firstChild?.textContent.trim();
+    if (words) link.prepend(`${words}: `); // "This field is needed." three times would not tell which
+  }
   $("[data-focus]")?.focus();
   prepare();
   setInterval(tellTimes, 60000);

@@ -33,7 +33,8 @@
     const compact = new Intl.NumberFormat(lang, { notation: "compact" });
     const time = box.dataset.chartTime === "1";
     const span = time ? data.x[data.x.length - 1] - data.x[0] : 0;
-    const tick = new Intl.DateTimeFormat(lang, span > 172800000 ? { day: "numeric", month: "short", timeZone } : { timeStyle: "short", timeZone });
+    const day = { day: "numeric", month: "short", timeZone };
+    const tick = new Intl.DateTimeFormat(lang, span > 172800000 ? day : { timeStyle: span < 600000 ? "medium" : "short", timeZone });
     const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short", timeZone });
     const axis = { stroke: colour("--tblr-secondary"), font: "12px system-ui, sans-serif", ticks: { show: false } };
     const line = { stroke: colour("--tblr-border-color"), width: 1 };
@@ -42,11 +43,11 @@
       height: 240,
       ms: 1,
       tzDate: (ms) => (timeZone ? window.uPlot.tzDate(new Date(ms), timeZone) : new Date(ms)),
-      padding: [12, 12, 0, 0],
+      padding: [12, time ? 32 : 12, 0, 0], // the last time stands under the end of the line
       cursor: { y: false, points: { size: 7 } },
       scales: { x: { time }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, 4)] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, size: 28, ...(time && { values: (_plot, at) => at.map((ms) => tick.format(ms)) }) },
+        { ...axis, grid: { show: false }, space: 90, size: 28, ...(time && { values: (_plot, at) => at.map((ms) => tick.format(ms)) }) },
         { ...axis, grid: line, size: 42, space: 44, values: (_plot, at) => at.map((n) => (n % 1 ? "" : compact.format(n))) },
       ],
       series: [
