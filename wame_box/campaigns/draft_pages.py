@@ -36,6 +36,7 @@ MOST_COUNTED = 1_000_000
 def _choices(sql: Sql, caller: Caller) -> dict[str, Any]:
     """What the form offers to choose from."""
     every = sessions.sessions_of(sql, caller.account_id, paging.Window(limit=paging.MOST))
+    every.sort(key=lambda row: row.status is not SessionStatus.CONNECTED)  # the first one is proposed
     return {
         "sessions": [(row.public_id, _session_label(row)) for row in every if row.number],
         "lists": [(row.public_id, _list_label(row)) for row in list_store.by_name(sql, caller.account_id)],
