@@ -20,7 +20,7 @@ from tests.e2e.browser import DESK, PHONE, Person, chromium
 from tests.e2e.process import BoxProcess, client
 from tests.e2e.receiver import open_receiver
 from tests.screens.furnish import furnish
-from tests.screens.shots import Shot, of_a_busy_account, of_a_stranger, of_an_empty_account
+from tests.screens.shots import Shot, of_a_busy_account, of_a_new_box, of_a_stranger, of_an_empty_account
 
 OUT = Path("screens")
 SET_LANGUAGE = (
@@ -45,14 +45,14 @@ class Album:
     def folder(self) -> Path:
         return OUT / f"{self.lang}-{self.width}-{self.theme}"
 
-    def take(self, shots: list[Shot], email: str | None) -> None:
-        """As the member with this address, or as a stranger."""
+    def take(self, shots: list[Shot], email: str | None, address: str = "") -> None:
+        """As the member with this address, or as a stranger; of this box, or of another."""
         wanted = [shot for shot in shots if self.only in shot.name]
         if not wanted:
             return
         theme = "dark" if self.theme == "dark" else "light"
         options = {"lang": self.lang, "width": self.width, "trace": False}
-        with Person(self.browser, self.address, theme=theme, **options) as person:  # type: ignore[arg-type]
+        with Person(self.browser, address or self.address, theme=theme, **options) as person:  # type: ignore[arg-type]
             if email is not None:
                 person.sign_in(email)
                 person.page.evaluate(SET_LANGUAGE, self.lang)
@@ -101,18 +101,23 @@ def main() -> int:
         key = box.create_account("Atelier Rivière", "alice@example.com")
         box.create_account("Café Charlie", "charlie@example.com")
         box.start()
+        new = BoxProcess(Path(folder) / "new")
+        new.start()
         try:
             with client(box.address, key) as http:
                 paths = furnish(http, receiver)
             with chromium() as browser:
                 albums = _albums(options, browser, box.address)
+                link = new.first_run()
                 for album in albums:
+                    album.take(of_a_new_box(link), None, new.address)
                     album.take(of_a_stranger(), None)
                     album.take(of_an_empty_account(), "charlie@example.com")
                     album.take(of_a_busy_account(paths), "alice@example.com")
         finally:
             box.stop()
-            troubles = box.troubles()
+            new.stop()
+            troubles = box.troubles() + new.troubles()
     failed = [line for album in albums for line in album.failed]
     lines = [*failed, *([troubles] if troubles else [])]
     lines.append(f"{sum(album.passed for album in albums)} passed, {len(failed)} failed in {time.monotonic() - started:.0f} s")

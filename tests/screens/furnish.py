@@ -171,6 +171,7 @@ def _messages(house: House, sessions: dict[str, str]) -> None:
         house.post("/api/v1/sandbox/messages", {"session": shop, "from": CUSTOMER, "text": text})
 
     hear("Bonjour, avez-vous encore le coffret de six verres ?")
+    house.until(lambda: "coffret" in house.http.get("/api/v1/messages?direction=in&limit=5").text, "a message")
     first = send("Bonjour ! Oui, il en reste trois. Voulez-vous que nous en gardions un ?", reference="commande-4711")
     image = {"url": f"{house.receiver.url}/verre.jpg", "caption": "Le voici."}
     house.post("/api/v1/messages", {"session": shop, "to": CUSTOMER, "type": "image", "image": image})
@@ -187,7 +188,7 @@ def _messages(house: House, sessions: dict[str, str]) -> None:
         "messages-nothing": "/messages?q=%2B33639989999",
         "chat": f"/chats/{shop}/{CUSTOMER}",
         "phone-customer": f"/sandbox/{CUSTOMER}",
-        "phone-chat": f"/sandbox/+33639980100?session={shop}&chat={CUSTOMER}",
+        "phone-chat": f"/sandbox/+33639980100?session={shop}&chat=%2B33639980777",
     }
 
 

@@ -79,6 +79,11 @@ def _nothing_written(person: Person) -> None:
     person.press("Save and preview")
 
 
+def _nothing_told(person: Person) -> None:
+    person.page.evaluate("document.querySelectorAll('form').forEach((one) => one.noValidate = true)")
+    person.press("Set up the box")
+
+
 def _make_key(person: Person) -> None:
     person.field("Name").fill("Boutique en ligne")
     person.press("Make the key")
@@ -115,9 +120,15 @@ def _open_operation(person: Person) -> None:
 
 
 def of_a_stranger() -> list[Shot]:
+    return [Shot("sign-in", "/sign-in")]
+
+
+def of_a_new_box(link: str) -> list[Shot]:
     return [
-        Shot("sign-in", "/sign-in"),
+        Shot("welcome", link),
+        Shot("welcome-wrong", link, _nothing_told, 422),
         Shot("welcome-locked", "/welcome?token=old", status=403),
+        Shot("welcome-sign-in", "/sign-in"),
     ]
 
 
