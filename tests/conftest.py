@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +45,21 @@ class House:
     def program(self, person: Person) -> httpx.AsyncClient:
         """A program with the person's API key."""
         return self.client(headers={"authorization": f"Bearer {person.key}"})
+
+
+@asynccontextmanager
+async def open_house(folder: Path, clock: Clock | None = None, make: type[Box] = Box) -> AsyncIterator[House]:
+    """A running box for fixtures that many tests share: building one takes longer than most tests."""
+    box = make(LOOPBACK, DataFolder(folder), os.urandom(32), clock)
+    await box.start()
+    house = House(box)
+    try:
+        yield house
+    finally:
+        for client in house.clients:
+            await client.aclose()
+        if not box.stopped:
+            await box.stop()
 
 
 @pytest.fixture

@@ -12,15 +12,13 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from tests.conftest import LOOPBACK, NOON, House
+from tests.conftest import NOON, House, open_house
 from tests.factories import Person, make_account, make_member, until
 from wame_box.accounts import access
 from wame_box.accounts.permissions import Role, Scope
-from wame_box.app import Box
 from wame_box.kernel import ids
 from wame_box.kernel.clock import FakeClock
 from wame_box.kernel.db import Sql
-from wame_box.kernel.paths import DataFolder
 from wame_box.messaging import batches
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,16 +86,11 @@ class Town:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """One for all tests here: none of them changes what Alice owns."""
-    box = Box(LOOPBACK, DataFolder(tmp_path_factory.mktemp("town") / "data"), bytes(32), FakeClock(NOON))
-    await box.start()
-    house = House(box)
-    alice = await make_account(house.box, "Atelier", "Alice", "alice@example.com")
-    charlie = await make_account(house.box, "Café Charlie", "Charlie", "charlie@example.com")
-    app = house.box.asgi._app  # type: ignore[attr-defined]
-    yield Town(house, alice, charlie, await _furnish(house, alice), doors(app))
-    for client in house.clients:
-        await client.aclose()
-    await box.stop()
+    async with open_house(tmp_path_factory.mktemp("town"), FakeClock(NOON)) as house:
+        alice = await make_account(house.box, "Atelier", "Alice", "alice@example.com")
+        charlie = await make_account(house.box, "Café Charlie", "Charlie", "charlie@example.com")
+        app = house.box.asgi._app.app  # type: ignore[attr-defined]
+        yield Town(house, alice, charlie, await _furnish(house, alice), doors(app))
 
 
 async def _furnish(house: House, person: Person) -> dict[str, str]:
@@ -138,7 +131,7 @@ async def _furnish(house: House, person: Person) -> dict[str, str]:
 
 
 async def test_every_route_names_its_rule(town: Town) -> None:
-    app = town.house.box.asgi._app  # type: ignore[attr-defined]
+    app = town.house.box.asgi._app.app  # type: ignore[attr-defined]
     table = doors(app)
     assert len(table) > 150
     assert {door.path for door in table if door.scope is None} == PUBLIC

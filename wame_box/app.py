@@ -31,6 +31,7 @@ from wame_box.kernel.files import FileStore
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.live import LiveHub
 from wame_box.kernel.mail import MailSender
+from wame_box.kernel.methods import OtherMethods
 from wame_box.kernel.outbound_http import OutboundHttp
 from wame_box.kernel.paths import DataFolder
 from wame_box.messaging.dispatch import Dispatcher
@@ -152,7 +153,7 @@ class Box:
         if unguarded := access.unguarded(handler for route in app.routes for handler in getattr(route, "route_handlers", [])):
             raise RuntimeError(f"routes without access rule: {unguarded}")
         public = urlsplit(self.config.server.public_url).netloc or None
-        return web.Harden(app, public)
+        return web.Harden(OtherMethods(app), public)
 
     def _dependencies(self) -> dict[str, Provide]:
         fixed = {

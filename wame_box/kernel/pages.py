@@ -26,6 +26,7 @@ from wame_box.kernel.paths import asset_dir
 from wame_box.kernel.web import field_text, refusal_text
 
 FLASH_COOKIE = "wame_flash"
+URL_MARKS = "%/:?#[]@!$&'()*+,;=~"  # what an address may hold as it is
 THEMES = ("auto", "light", "dark")
 
 AnyRequest = Request[Any, Any, Any]
@@ -124,10 +125,13 @@ def render(request: AnyRequest, template: str, /, status: int = 200, **context: 
     return response
 
 
-def error_page(request: AnyRequest, status: int, text: str) -> Response[Any]:
+def error_page(request: AnyRequest, refused: Refused) -> Response[Any]:
     """The page of an error; a browser that should sign in is sent there."""
+    status = refused.problem.status
     if status == 401 and "text/html" in request.headers.get("accept", ""):
         return redirect(f"/sign-in?next={quote(here(request))}")
+    with i18n.use_language(language_of(request)):
+        text = refusal_text(refused)
     return render(request, "layout/error.html", status, status_code=status, text=text)
 
 
@@ -155,7 +159,7 @@ def needed(values: Mapping[str, str], *names: str) -> None:
 
 def redirect(path: str, *flashes: tuple[str, str]) -> Response[Any]:
     """303 to a path of this box. Flashes are (tone, sentence), shown once on the next page."""
-    response = Response(b"", status_code=303, headers={"location": path}, media_type="text/plain")
+    response = Response(b"", status_code=303, headers={"location": quote(path, safe=URL_MARKS)}, media_type="text/plain")
     if flashes:
         packed = base64.urlsafe_b64encode(msgspec.json.encode([(tone, text[:300]) for tone, text in flashes])).decode()
         response.set_cookie(Cookie(key=FLASH_COOKIE, value=packed, httponly=True, samesite="lax", max_age=60))

@@ -6,6 +6,7 @@ The API answers RFC 9457 `application/problem+json`; pages show the same sentenc
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,12 +20,14 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from wame_box.kernel import ids
 from wame_box.kernel.errors import CODES, FieldError, Refused, StorageFailed
 from wame_box.kernel.i18n import gettext
+from wame_box.kernel.methods import methods_of
 
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 LOGIN_COOKIE = "wame_login"
+_NAMED_FIELD = re.compile("field `([^`]{1,100})`")
 
 SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -42,7 +45,7 @@ PAGE_HEADERS = [
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=(), payment=()"),
 ]
 
-ErrorPage = Callable[[Request[Any, Any, Any], int, str], Response[Any]]
+ErrorPage = Callable[[Request[Any, Any, Any], Refused], Response[Any]]
 
 
 def is_api(path: str) -> bool:
@@ -81,6 +84,8 @@ def as_refused(error: Exception) -> Refused | None:
         return Refused("storage_full" if error.full else "storage_failed")
     if isinstance(error, ValidationException):
         return _validation(error)
+    if isinstance(error, RecursionError):  # of the JSON decoder
+        return Refused("malformed", reason="nested too deeply")
     if isinstance(error, HTTPException):
         codes = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
         if error.status_code in codes:
@@ -95,18 +100,26 @@ def as_refused(error: Exception) -> Refused | None:
 def _validation(error: ValidationException) -> Refused:
     """Litestar's list of wrong fields; a body that is no JSON at all has none."""
     extra = error.extra if isinstance(error.extra, list) else []
-    fields = [
-        FieldError(str(item.get("key") or "body"), "wrong_field", {"reason": str(item.get("message", ""))[:200]})
-        for item in extra
-        if isinstance(item, dict)
-    ]
+    fields = [_wrong_field(item) for item in extra if isinstance(item, dict)]
     if not fields:
         return Refused("malformed", reason=str(error.detail)[:200])
     return Refused("invalid_input", fields=fields)
 
 
+def _wrong_field(item: dict[str, Any]) -> FieldError:
+    """What Litestar says of one field. It calls the whole body `data`, and names a missing or foreign field in its text only."""
+    place, reason = str(item.get("key") or "data"), str(item.get("message", ""))[:200]
+    if reason == "'data'":
+        return FieldError("body", "required", {})
+    named = _NAMED_FIELD.search(reason)
+    if named is None:
+        return FieldError("body" if place == "data" else place, "wrong_field", {"reason": reason})
+    field = named[1] if place == "data" else f"{place}.{named[1]}"
+    return FieldError(field, "required", {}) if "missing" in reason else FieldError(field, "wrong_field", {"reason": reason})
+
+
 class ErrorAnswers:
-    """The exception handler of the application. Pages get `page(request, status, sentence)`."""
+    """The exception handler of the application. Pages are made by `page(request, refused)`."""
 
     def __init__(self, page: ErrorPage) -> None:
         self._page = page
@@ -115,19 +128,28 @@ class ErrorAnswers:
         refused = as_refused(error)
         if refused is None:
             refused = self._bug(request, error)
-        status, text = refused.problem.status, refusal_text(refused)
-        if not is_api(request.url.path):
-            return self._page(request, status, text)
-        headers = {"retry-after": str(refused.params["seconds"])} if refused.code == "too_many_requests" else {}
-        if status == 401:
-            headers["www-authenticate"] = 'Bearer realm="WaMe Box"'
-        body = problem(status, refused.code, text, refused.params, refused.fields)
-        return Response(json.dumps(body, ensure_ascii=False).encode(), status_code=status, media_type=PROBLEM, headers=headers)
+        status = refused.problem.status
+        if is_api(request.url.path):
+            body = problem(status, refused.code, refusal_text(refused), refused.params, refused.fields)
+            response = Response(json.dumps(body, ensure_ascii=False).encode(), status_code=status, media_type=PROBLEM)
+        else:
+            response = self._page(request, refused)
+        response.headers.update(_error_headers(request, refused))
+        return response
 
     def _bug(self, request: Request[Any, Any, Any], error: Exception) -> Refused:
         incident = ids.show("inc", ids.new_id())
         log.error("request.failed", incident=incident, method=request.method, route=request.url.path, exc_info=error)
         return Refused("internal", incident=incident)
+
+
+def _error_headers(request: Request[Any, Any, Any], refused: Refused) -> dict[str, str]:
+    status = refused.problem.status
+    if status == 401 and is_api(request.url.path):
+        return {"www-authenticate": 'Bearer realm="WaMe Box"'}
+    if status == 405:
+        return {"allow": ", ".join(methods_of(request.app, request.scope["path"]))}
+    return {"retry-after": str(refused.params["seconds"])} if refused.code == "too_many_requests" else {}
 
 
 # -- the outer skin ----------------------------------------------------------------------------------------------------
@@ -168,7 +190,7 @@ class Harden:
 
     def _same_origin(self, scope: HTTPScope, api: bool) -> bool:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if api and (b"authorization" in headers or b"x-api-key" in headers):
+        if api and (headers.get(b"x-api-key") or headers.get(b"authorization", "").lower().startswith("bearer ")):
             return True
         site = headers.get(b"sec-fetch-site")
         if site is not None:
