@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,18 +14,19 @@ from wame_box.kernel import ids
 from wame_box.kernel.clock import MINUTE, SECOND
 from wame_box.kernel.kernel import Kernel
 from wame_box.webhooks import schedule, store
-from wame_box.webhooks.attempt import Chance, Outcome, send
-from wame_box.webhooks.models import Endpoint, EndpointStatus
+from wame_box.webhooks.attempt import GONE, Chance, Outcome, send
+from wame_box.webhooks.models import DeliveryStatus, Endpoint, EndpointStatus
 from wame_box.webhooks.outcomes import Recorder
 from wame_box.webhooks.store import Due, Work
 
 log = structlog.get_logger()
 
-LANES = 8  # in flight for one endpoint
+LANES = 8  # requests under way to one endpoint
 FAILING_LANES = 2  # … while its last attempt failed
 SLOW = 2 * SECOND
 BUFFER = 200  # deliveries read at once
 MOST_KNOWN = 2_000  # … and held in memory, when all of a few lanes wait for one another
+MOST_FLIGHTS = 100  # requests of one endpoint whose outcome is not on disk yet
 LONGEST_HOLD = MINUTE
 COUNT_EVERY = 1_000  # new deliveries between two looks at the backlog
 DROP_AT_ONCE = 500
@@ -60,6 +61,7 @@ class Worker:
         self._version = 0
         self._failures = 0
         self._slow = False
+        self._gone = False  # it answered 410; soon its row says so
         self._held_until = 0
         self._holding = False
         self._arrived = COUNT_EVERY
@@ -80,7 +82,7 @@ class Worker:
     def changed(self) -> None:
         """The endpoint's row is another one: forget what was read under the old one, and look again."""
         self._forget_waiting()
-        self._failures, self._held_until = 0, 0
+        self._failures, self._held_until, self._gone = 0, 0, False
         self.wake()
 
     def noted(self, outcome: Outcome) -> None:
@@ -89,6 +91,7 @@ class Worker:
         if not outcome.is_test or outcome.delivered:
             self._failures = 0 if outcome.delivered else self._failures + 1
             self._held_until = now + schedule.pause_after(self._failures)
+            self._gone = self._gone or outcome.status_code == GONE
         self._slow = outcome.milliseconds > SLOW
         if outcome.asks_to_wait:
             self._held_until = max(self._held_until, now + min(outcome.retry_after or 0, LONGEST_HOLD))
@@ -159,39 +162,42 @@ class Worker:
 
     def _launch(self) -> None:
         self._holding = bool(self._ready) and self._held_until > self._now()
-        if self._endpoint is None or self._holding:
+        if self._endpoint is None or self._holding or self._gone:
             return
         room = FAILING_LANES if self._failures else LANES
-        while self._ready and len(self._flights) < room:
+        while self._ready and len(self._busy) < room and len(self._flights) < MOST_FLIGHTS:
             lane = self._ready.popleft()
             due = self._lanes[lane].popleft()
             self._busy.add(lane)
             flight = asyncio.create_task(self._fly(self._endpoint, due), name=f"delivery:{due.id}")
             self._flights.add(flight)
-            flight.add_done_callback(self._landed(lane))
-
-    def _landed(self, lane: str) -> Callable[[asyncio.Task[None]], None]:
-        def done(flight: asyncio.Task[None]) -> None:
-            self._flights.discard(flight)
-            self._busy.discard(lane)
-            if self._lanes.get(lane):
-                self._ready.append(lane)
-            else:
-                self._lanes.pop(lane, None)
-            self._woken.set()
-
-        return done
+            flight.add_done_callback(self._ended)
 
     async def _fly(self, endpoint: Endpoint, due: Due) -> None:
+        """From sending to the outcome on disk; the lane goes on as soon as the answer is there."""
         shared = self._shared
-        async with self._slot():
-            outcome = await send(shared.kernel, endpoint, due, shared.chance)
-        self.noted(outcome)
+        try:
+            async with self._slot():
+                outcome = await send(shared.kernel, endpoint, due, shared.chance)
+            self.noted(outcome)
+        finally:
+            self._free(due.lane)
         if await shared.recorder.keep(outcome):
             self._known.discard(due.id)
             publish(shared.kernel, due.account_id, self._id)
-            if outcome.status == "pending" and (self._next_at is None or outcome.next_at < self._next_at):
+            if outcome.status is DeliveryStatus.PENDING and (self._next_at is None or outcome.next_at < self._next_at):
                 self._next_at = outcome.next_at
+
+    def _free(self, lane: str) -> None:
+        self._busy.discard(lane)
+        if self._lanes.get(lane):
+            self._ready.append(lane)
+        else:
+            self._lanes.pop(lane, None)
+
+    def _ended(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._woken.set()
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
