@@ -174,9 +174,13 @@ def _work_through(kernel: Kernel, lease: Lease) -> None:
         raise LookupError(f"import {row.id} has no options")
     work = Work(lease, row.account_id, options)
     with closing(_chunks(kernel, row, options)) as chunks:
+        writing = None
         for chunk in chunks:
-            if kernel.db.write_sync(_store_and_tell, work, chunk, kernel.live) is None:
+            if writing is not None and writing.result() is None:
                 return
+            writing = kernel.db.write_soon(_store_and_tell, work, chunk, kernel.live)
+        if writing is not None and writing.result() is None:
+            return
     kernel.db.write_sync(_finish, lease, kernel.live)
 
 

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 GROUP_UNITS = 256
 GROUP_SECONDS = 0.02
+WAL_PAGES = 4000  # 16 MB: what many commits change is copied back once; an import is a tenth faster than with 1000
 LOW_EVERY = 20  # a low-priority unit is let through after this many groups, whatever waits above it
 
 
@@ -157,6 +158,7 @@ class Database:
         self._connection = connect(self.path, self._key)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         self._thread = threading.Thread(target=self._write_forever, name=f"writer:{self.path.name}", daemon=True)
         self._thread.start()
 
@@ -210,13 +212,17 @@ class Database:
 
     def write_sync(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """As `write_low`, for worker threads. Never call it on the event loop's thread while the loop runs."""
+        return self.write_soon(fn, *args, **kwargs).result()
+
+    def write_soon(self, fn: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As `write_sync`, but returns at once: a worker prepares its next unit while this one is written."""
         outcome: Future[T] = Future()
 
         def settle(result: Any, error: BaseException | None) -> None:
             outcome.set_exception(error) if error else outcome.set_result(result)
 
         self._enqueue(_Unit(fn, args, kwargs, True, settle))
-        return outcome.result()
+        return outcome
 
     def idle(self) -> bool:
         """Whether no unit of work is queued or running, and nothing is being read on the loop's behalf."""
