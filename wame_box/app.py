@@ -15,6 +15,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp
 
 from wame_box import routes
@@ -141,7 +142,7 @@ class Box:
     def _web(self) -> ASGIApp:
         app = Litestar(
             route_handlers=routes.all_handlers(),
-            guards=[self.gate.check],
+            middleware=[self.gate.guard],
             dependencies=self._dependencies(),
             exception_handlers={Exception: web.ErrorAnswers(pages.error_page)},
             openapi_config=_openapi(),
@@ -152,6 +153,7 @@ class Box:
         )
         if unguarded := access.unguarded(handler for route in app.routes for handler in getattr(route, "route_handlers", [])):
             raise RuntimeError(f"routes without access rule: {unguarded}")
+        _provide_in_turn(app)
         public = urlsplit(self.config.server.public_url).netloc or None
         return web.Harden(OtherMethods(app), public)
 
@@ -180,6 +182,13 @@ class Box:
             yield
         finally:
             await self.stop()
+
+
+def _provide_in_turn(app: Litestar) -> None:
+    """What handlers need is at hand, so it is given one after the other: by itself Litestar starts a task for each."""
+    for route in app.routes:
+        for _, wishes in route.route_handler_map.values() if isinstance(route, HTTPRoute) else ():
+            wishes.dependency_batches = [{one} for batch in wishes.dependency_batches for one in batch]
 
 
 def _constant(value: Any) -> Any:

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from tests.bench.report import Line, at_most, percentile, show
-from tests.bench.stage import INSTANT, Program, Stage, load, stage, until
+from tests.bench.stage import INSTANT, OWN_NUMBER, Program, Stage, load, stage, until
 from tests.e2e.process import link_session
 
 SENDS = 200
@@ -25,7 +25,7 @@ def run() -> None:
 
 
 def _sends(found: Stage, http: httpx.Client, sink: Program) -> list[Line]:
-    session = link_session(http, knobs=INSTANT)
+    session = link_session(http, number=OWN_NUMBER, knobs=INSTANT)
     http.post("/api/v1/endpoints", json={"url": f"{sink.address}/hook", "name": "Sink"}).raise_for_status()
     seen = load(
         found.box.pid, found.box.address, key=found.key, session=session, connections=1, count=SENDS, pause_ms=50

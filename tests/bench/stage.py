@@ -27,6 +27,9 @@ INSTANT: dict[str, object] = {
 }  # fmt: skip
 """Knobs of a sandbox that does everything at once."""
 
+OWN_NUMBER = "+33639989950"
+"""The number of a session under load: nobody writes to it."""
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -7,7 +7,7 @@ import time
 import httpx
 
 from tests.bench.report import Line, at_least, show
-from tests.bench.stage import INSTANT, Program, Stage, cpu_seconds, load, stage, until
+from tests.bench.stage import INSTANT, OWN_NUMBER, Program, Stage, cpu_seconds, load, stage, until
 from tests.e2e.process import link_session
 
 MESSAGES = 4_000
@@ -19,7 +19,7 @@ PATIENCE = 240
 
 def run() -> None:
     with stage() as found, found.client() as http:
-        session = link_session(http, knobs=INSTANT)
+        session = link_session(http, number=OWN_NUMBER, knobs=INSTANT)
         _pass(found, session, 200, first=9_000)  # warm
         rate, cpu, accepted = _pass(found, session, MESSAGES)
         lines = [
@@ -54,7 +54,7 @@ def _read(found: Stage) -> int:
 def _with_webhooks(found: Stage, http: httpx.Client) -> list[Line]:
     sink = Program("sink")
     try:
-        session = link_session(http, knobs=INSTANT)
+        session = link_session(http, number=OWN_NUMBER, knobs=INSTANT)
         http.post("/api/v1/endpoints", json={"url": f"{sink.address}/hook", "name": "Sink"}).raise_for_status()
         _send(found, session, 100, first=9_000)  # warm
         _until_received(sink, 100 * EVENTS)

@@ -15,6 +15,7 @@ from wame_box.kernel.errors import Refused
 COUNTER_BITS = 21
 LENGTH = 13  # 63 bits in groups of five
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)} | {"o": 0, "i": 1, "l": 1}
 
 _lock = threading.Lock()
@@ -45,11 +46,11 @@ def milliseconds(number: int) -> int:
 
 def show(prefix: str, number: int) -> str:
     """The public form: `show("msg", 1)` is `msg_0000000000001`."""
-    letters = []
-    for _ in range(LENGTH):
-        letters.append(_ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(letters))}"
+    two = _PAIRS  # every answer shows several ids
+    return (
+        f"{prefix}_{_ALPHABET[number >> 60]}{two[number >> 50 & 1023]}{two[number >> 40 & 1023]}{two[number >> 30 & 1023]}"
+        f"{two[number >> 20 & 1023]}{two[number >> 10 & 1023]}{two[number & 1023]}"
+    )
 
 
 def parse(prefix: str, text: str) -> int:
