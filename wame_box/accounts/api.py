@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from wame_box.accounts import account, keys, store
 from wame_box.accounts.access import Gate
@@ -24,7 +26,7 @@ class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @get("/api/v1/account", scope=Scope.ACCOUNT_READ, tags=["Account"], summary="The account")
-async def get_account(kernel: Kernel, caller: Caller) -> AccountView:
+async def get_account(kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> AccountView:
     """The account that the key belongs to."""
     found = await kernel.db.read(store.account, caller.account_id)
     if found is None:
@@ -33,7 +35,9 @@ async def get_account(kernel: Kernel, caller: Caller) -> AccountView:
 
 
 @patch("/api/v1/account", scope=Scope.ACCOUNT_WRITE, tags=["Account"], summary="Change the account")
-async def change_account(data: AccountChange, kernel: Kernel, caller: Caller, gate: Gate) -> AccountView:
+async def change_account(
+    data: JSONBody[AccountChange], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], gate: NamedDependency[Gate]
+) -> AccountView:
     """Changes name, time zone, language or the country of numbers written without a country code."""
     now = await kernel.db.read(store.account, caller.account_id)
     if now is None:
@@ -50,7 +54,12 @@ async def change_account(data: AccountChange, kernel: Kernel, caller: Caller, ga
 
 
 @get("/api/v1/keys", scope=Scope.KEYS_WRITE, tags=["Account"], summary="List API keys")
-async def list_keys(kernel: Kernel, caller: Caller, limit: int | None = None, cursor: str | None = None) -> KeyPage:
+async def list_keys(
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
+) -> KeyPage:
     """Newest first, revoked ones too. Members only: an API key can't manage keys."""
     wanted = paging.window(limit, cursor)
     rows, after = paging.cut(await kernel.db.read(store.keys, caller.account_id, wanted.before, wanted.limit + 1), wanted)
@@ -58,14 +67,16 @@ async def list_keys(kernel: Kernel, caller: Caller, limit: int | None = None, cu
 
 
 @post("/api/v1/keys", scope=Scope.KEYS_WRITE, tags=["Account"], summary="Make an API key", status_code=201)
-async def create_key(data: NewKey, kernel: Kernel, caller: Caller) -> KeyView:
+async def create_key(data: JSONBody[NewKey], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> KeyView:
     """The answer holds the key itself, this once."""
     row, key = await kernel.db.write(keys.create_key, caller, data)
     return KeyView.of(row, key)
 
 
 @delete("/api/v1/keys/{key_id:str}", scope=Scope.KEYS_WRITE, tags=["Account"], summary="Revoke an API key")
-async def revoke_key(key_id: str, kernel: Kernel, caller: Caller, gate: Gate) -> None:
+async def revoke_key(
+    key_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], gate: NamedDependency[Gate]
+) -> None:
     """The key stops working at once."""
     await kernel.db.write(keys.revoke_key, caller, ids.parse("key", key_id))
     gate.forget()

@@ -6,6 +6,8 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts import account, keys, signin, store
 from wame_box.accounts.access import LOGIN_DAYS, Gate, address_of
@@ -56,7 +58,9 @@ def _welcome(request: PageRequest, token: str, **context: Any) -> Page:
 
 
 @get("/welcome", access="public", include_in_schema=False)
-async def show_welcome(request: PageRequest, kernel: Kernel, first_run: FirstRun, token: str = "") -> Page:
+async def show_welcome(
+    request: PageRequest, kernel: NamedDependency[Kernel], first_run: NamedDependency[FirstRun], token: FromQuery[str] = ""
+) -> Page:
     if await kernel.db.read(store.any_member):
         return pages.redirect("/sign-in")
     if not first_run.allows(token):
@@ -65,7 +69,7 @@ async def show_welcome(request: PageRequest, kernel: Kernel, first_run: FirstRun
 
 
 @post("/welcome", access="public", include_in_schema=False, status_code=200)
-async def do_welcome(request: PageRequest, kernel: Kernel, first_run: FirstRun) -> Page:
+async def do_welcome(request: PageRequest, kernel: NamedDependency[Kernel], first_run: NamedDependency[FirstRun]) -> Page:
     i18n.speak(pages.language_of(request))
     values = await pages.form(request)
     try:
@@ -98,7 +102,7 @@ def _setup_of(values: dict[str, str]) -> Setup:
 
 
 @get("/sign-in", access="public", include_in_schema=False)
-async def show_sign_in(request: PageRequest, kernel: Kernel, next: str = "/") -> Page:
+async def show_sign_in(request: PageRequest, kernel: NamedDependency[Kernel], next: FromQuery[str] = "/") -> Page:
     if pages.caller_of(request) is not None:
         return pages.redirect(pages.safe_path(next))
     empty = not await kernel.db.read(store.any_member)
@@ -106,7 +110,7 @@ async def show_sign_in(request: PageRequest, kernel: Kernel, next: str = "/") ->
 
 
 @post("/sign-in", access="public", include_in_schema=False, status_code=200)
-async def do_sign_in(request: PageRequest, kernel: Kernel, throttle: signin.Throttle) -> Page:
+async def do_sign_in(request: PageRequest, kernel: NamedDependency[Kernel], throttle: NamedDependency[signin.Throttle]) -> Page:
     i18n.speak(pages.language_of(request))
     values = await pages.form(request)
     target = pages.safe_path(values.get("next", "/"))
@@ -121,7 +125,7 @@ async def do_sign_in(request: PageRequest, kernel: Kernel, throttle: signin.Thro
 
 
 @post("/sign-out", access="public", include_in_schema=False, status_code=200)
-async def do_sign_out(request: PageRequest, kernel: Kernel, gate: Gate) -> Page:
+async def do_sign_out(request: PageRequest, kernel: NamedDependency[Kernel], gate: NamedDependency[Gate]) -> Page:
     caller = pages.caller_of(request)
     if caller is not None and caller.login_id is not None:
         await kernel.db.write(store.delete_login, caller.login_id)
@@ -132,7 +136,7 @@ async def do_sign_out(request: PageRequest, kernel: Kernel, gate: Gate) -> Page:
 
 
 @post("/language", access="public", include_in_schema=False, status_code=200)
-async def choose_language(request: PageRequest, kernel: Kernel, gate: Gate) -> Page:
+async def choose_language(request: PageRequest, kernel: NamedDependency[Kernel], gate: NamedDependency[Gate]) -> Page:
     """The member's own language; before signing in it is kept in a cookie."""
     values = await pages.form(request)
     language = values.get("language", "en")
@@ -173,12 +177,14 @@ async def _keys_page(
 
 
 @get("/keys", scope=Scope.KEYS_WRITE, include_in_schema=False)
-async def show_keys(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None) -> Page:
+async def show_keys(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], cursor: FromQuery[str | None] = None
+) -> Page:
     return await _keys_page(request, kernel, caller, cursor=cursor)
 
 
 @post("/keys", scope=Scope.KEYS_WRITE, include_in_schema=False, status_code=200)
-async def make_key(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def make_key(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     data = await request.form()
     chosen: list[Scope] = [scope for scope in KEY_SCOPES if scope in data.getall("scopes", [])]
     name = str(data.get("name", "")).strip()
@@ -191,7 +197,13 @@ async def make_key(request: PageRequest, kernel: Kernel, caller: Caller) -> Page
 
 
 @post("/keys/{key_id:str}/revoke", scope=Scope.KEYS_WRITE, include_in_schema=False, status_code=200)
-async def drop_key(key_id: str, request: PageRequest, kernel: Kernel, caller: Caller, gate: Gate) -> Page:
+async def drop_key(
+    key_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    gate: NamedDependency[Gate],
+) -> Page:
     if (await pages.form(request)).get("confirmed") != "1":
         return pages.render(request, "accounts/revoke.html", key_id=key_id)
     await kernel.db.write(keys.revoke_key, caller, ids.parse("key", key_id))
@@ -209,12 +221,14 @@ async def _settings_page(request: PageRequest, kernel: Kernel, caller: Caller, s
 
 
 @get("/settings", scope=Scope.ACCOUNT_READ, include_in_schema=False)
-async def show_settings(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_settings(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     return await _settings_page(request, kernel, caller)
 
 
 @post("/settings", scope=Scope.ACCOUNT_WRITE, include_in_schema=False, status_code=200)
-async def change_settings(request: PageRequest, kernel: Kernel, caller: Caller, gate: Gate) -> Page:
+async def change_settings(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], gate: NamedDependency[Gate]
+) -> Page:
     values = await pages.form(request)
     wish = AccountSettings(
         values.get("name", ""), values.get("time_zone", ""), values.get("language", ""), values.get("region") or None
@@ -229,7 +243,13 @@ async def change_settings(request: PageRequest, kernel: Kernel, caller: Caller, 
 
 
 @post("/settings/password", scope=Scope.ACCOUNT_READ, include_in_schema=False, status_code=200)
-async def change_password(request: PageRequest, kernel: Kernel, caller: Caller, throttle: signin.Throttle, gate: Gate) -> Page:
+async def change_password(
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    throttle: NamedDependency[signin.Throttle],
+    gate: NamedDependency[Gate],
+) -> Page:
     """Asks for the old password; every other login of the member ends."""
     values = await pages.form(request)
     try:

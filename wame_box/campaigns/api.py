@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
@@ -87,7 +89,11 @@ class RecipientPage(msgspec.Struct, frozen=True):
 
 @get("/api/v1/campaigns", scope=Scope.CAMPAIGNS_READ, tags=TAGS, summary="List campaigns")
 async def list_campaigns(
-    kernel: Kernel, caller: Caller, status: CampaignStatus | None = None, limit: int | None = None, cursor: str | None = None
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[CampaignStatus | None] = None,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> CampaignPage:
     """Newest first, of one status if given."""
     wanted = paging.window(limit, cursor)
@@ -97,13 +103,20 @@ async def list_campaigns(
 
 
 @get("/api/v1/campaigns/{campaign_id:str}", scope=Scope.CAMPAIGNS_READ, tags=TAGS, summary="Get a campaign")
-async def get_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> CampaignView:
+async def get_campaign(
+    campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> CampaignView:
     """A campaign with how far it is."""
     return await kernel.db.read(_view, caller, ids.parse("cmp", campaign_id))
 
 
 @get("/api/v1/campaigns/{campaign_id:str}/preview", scope=Scope.CAMPAIGNS_READ, tags=TAGS, summary="Preview a campaign")
-async def preview_campaign(campaign_id: str, kernel: Kernel, caller: Caller, contact: str | None = None) -> Preview:
+async def preview_campaign(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    contact: FromQuery[str | None] = None,
+) -> Preview:
     """The message as one contact would get it, the first of the audience or the one given, and who comes next."""
     contact_id = ids.parse("con", contact) if contact else None
 
@@ -117,7 +130,7 @@ async def preview_campaign(campaign_id: str, kernel: Kernel, caller: Caller, con
 
 
 @get("/api/v1/campaigns/{campaign_id:str}/report", scope=Scope.CAMPAIGNS_READ, tags=TAGS, summary="Get a campaign's report")
-async def get_report(campaign_id: str, kernel: Kernel, caller: Caller) -> ReportView:
+async def get_report(campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> ReportView:
     """The funnel with its shares, failures and skips by reason, and the course over time. 409 before the launch."""
 
     def work(sql: Sql) -> ReportView:
@@ -133,12 +146,12 @@ async def get_report(campaign_id: str, kernel: Kernel, caller: Caller) -> Report
     summary="List a campaign's recipients",
 )
 async def list_recipients(
-    campaign_id: str,
-    kernel: Kernel,
-    caller: Caller,
-    status: RecipientFilter | None = None,
-    limit: int | None = None,
-    cursor: str | None = None,
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[RecipientFilter | None] = None,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> RecipientPage:
     """What became of each person's message. The statuses are those of the funnel: `delivered` includes what was read since."""
     wanted = paging.window(limit, cursor)
@@ -157,7 +170,12 @@ async def list_recipients(
     tags=TAGS,
     summary="Export a campaign's recipients",
 )
-async def export_recipients(campaign_id: str, kernel: Kernel, caller: Caller, status: RecipientFilter | None = None) -> Stream:
+async def export_recipients(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[RecipientFilter | None] = None,
+) -> Stream:
     """All recipients as CSV (UTF-8), streamed. Cells that a spreadsheet would take for a formula begin with an apostrophe."""
     row = await kernel.db.read(draft.find, caller, ids.parse("cmp", campaign_id))
     return csv_answer(kernel, row, status)
@@ -173,7 +191,9 @@ def csv_answer(kernel: Kernel, row: Campaign, status: str | None) -> Stream:
 
 
 @post("/api/v1/campaigns", scope=Scope.CAMPAIGNS_WRITE, tags=TAGS, summary="Create a campaign", status_code=201)
-async def create_campaign(data: NewCampaign, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def create_campaign(
+    data: JSONBody[NewCampaign], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[Any]:
     """Makes a draft. Variables such as `{{first_name|friend}}` are filled in for each contact."""
 
     def work(tx: Tx) -> CampaignView:
@@ -183,7 +203,9 @@ async def create_campaign(data: NewCampaign, kernel: Kernel, caller: Caller, onc
 
 
 @patch("/api/v1/campaigns/{campaign_id:str}", scope=Scope.CAMPAIGNS_WRITE, tags=TAGS, summary="Change a draft")
-async def change_campaign(campaign_id: str, data: CampaignChange, kernel: Kernel, caller: Caller) -> CampaignView:
+async def change_campaign(
+    campaign_id: FromPath[str], data: JSONBody[CampaignChange], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> CampaignView:
     """Changes what is given; 409 once it was launched."""
 
     def work(tx: Tx) -> CampaignView:
@@ -194,7 +216,7 @@ async def change_campaign(campaign_id: str, data: CampaignChange, kernel: Kernel
 
 
 @delete("/api/v1/campaigns/{campaign_id:str}", scope=Scope.CAMPAIGNS_WRITE, tags=TAGS, summary="Delete a draft")
-async def delete_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> None:
+async def delete_campaign(campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> None:
     """Deletes a draft; 409 once it was launched."""
     await kernel.db.write(draft.delete, caller, ids.parse("cmp", campaign_id))
 
@@ -207,7 +229,11 @@ async def delete_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> N
     status_code=201,
 )
 async def duplicate_campaign(
-    campaign_id: str, kernel: Kernel, caller: Caller, once: Once, data: CopyName | None = None
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    data: JSONBody[CopyName | None] = None,
 ) -> Response[Any]:
     """Makes a draft like this campaign, whatever its state."""
 
@@ -230,7 +256,12 @@ async def duplicate_campaign(
     status_code=202,
 )
 async def launch_campaign(
-    campaign_id: str, kernel: Kernel, caller: Caller, once: Once, campaigns: Campaigns, data: Launch | None = None
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    campaigns: NamedDependency[Campaigns],
+    data: JSONBody[Launch | None] = None,
 ) -> Response[Any]:
     """Starts a draft at once, or schedules it. Only contacts with consent on record get it, unless `include_unconsented` is
     true; those who opted out never do."""
@@ -262,7 +293,9 @@ async def _act(
     summary="Unschedule a campaign",
     status_code=200,
 )
-async def unschedule_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def unschedule_campaign(
+    campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[Any]:
     """Makes a scheduled campaign a draft again."""
     return await _act(kernel, caller, once, campaign_id, launch.unschedule)
 
@@ -274,7 +307,9 @@ async def unschedule_campaign(campaign_id: str, kernel: Kernel, caller: Caller, 
     summary="Pause a campaign",
     status_code=200,
 )
-async def pause_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def pause_campaign(
+    campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[Any]:
     """What is in flight goes out; nothing more does until it is resumed."""
     return await _act(kernel, caller, once, campaign_id, control.pause)
 
@@ -286,7 +321,13 @@ async def pause_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once:
     summary="Resume a campaign",
     status_code=200,
 )
-async def resume_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once: Once, dispatcher: Dispatcher) -> Response[Any]:
+async def resume_campaign(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Response[Any]:
     """A paused campaign goes on."""
     return await _act(kernel, caller, once, campaign_id, control.resume, dispatcher.wake)
 
@@ -294,7 +335,13 @@ async def resume_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once
 @post(
     "/api/v1/campaigns/{campaign_id:str}/stop", scope=Scope.CAMPAIGNS_WRITE, tags=TAGS, summary="Stop a campaign", status_code=200
 )
-async def stop_campaign(campaign_id: str, kernel: Kernel, caller: Caller, once: Once, dispatcher: Dispatcher) -> Response[Any]:
+async def stop_campaign(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Response[Any]:
     """Ends it for good: what was not sent yet is cancelled."""
     return await _act(kernel, caller, once, campaign_id, control.stop, dispatcher.cancel_rest)
 

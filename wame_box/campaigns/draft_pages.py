@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -62,12 +64,14 @@ async def _form_page(
 
 
 @get("/campaigns/new", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False)
-async def show_new(request: PageRequest, kernel: Kernel, caller: Caller, list: str = "") -> Page:
+async def show_new(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], list: FromQuery[str] = ""
+) -> Page:
     return await _form_page(request, kernel, caller, None, start=form.EMPTY | {"list": list})
 
 
 @post("/campaigns/new", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def make_campaign(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def make_campaign(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     values = await pages.form(request)
     try:
         row = await kernel.db.write(draft.create, caller, form.read_draft(values), kernel.http.check_url)
@@ -85,13 +89,17 @@ async def _editable(kernel: Kernel, caller: Caller, campaign_id: str) -> Campaig
 
 
 @get("/campaigns/{campaign_id:str}/edit", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False)
-async def show_edit(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_edit(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _editable(kernel, caller, campaign_id)
     return await _form_page(request, kernel, caller, row, start=form.filled(row))
 
 
 @post("/campaigns/{campaign_id:str}/edit", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def change_campaign(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def change_campaign(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _editable(kernel, caller, campaign_id)
     values = await pages.form(request)
     try:
@@ -118,12 +126,20 @@ async def _confirm_page(
 
 
 @get("/campaigns/{campaign_id:str}/confirm", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False)
-async def show_confirm(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_confirm(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _confirm_page(request, kernel, caller, campaign_id)
 
 
 @post("/campaigns/{campaign_id:str}/confirm", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def do_launch(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller, campaigns: Campaigns) -> Page:
+async def do_launch(
+    campaign_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    campaigns: NamedDependency[Campaigns],
+) -> Page:
     values = await pages.form(request)
     number = ids.parse("cmp", campaign_id)
     path = f"/campaigns/{campaign_id}"

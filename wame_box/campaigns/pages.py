@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -54,13 +56,19 @@ async def _table(kernel: Kernel, caller: Caller, status: str | None, cursor: str
 
 @get("/campaigns", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
 async def show_campaigns(
-    request: PageRequest, kernel: Kernel, caller: Caller, status: str | None = None, cursor: str | None = None
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     return pages.render(request, "campaigns/campaigns.html", **await _table(kernel, caller, status, cursor))
 
 
 @get("/campaigns/rows", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
-async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller, status: str | None = None) -> Page:
+async def show_rows(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], status: FromQuery[str | None] = None
+) -> Page:
     """The newest rows alone, for the live page."""
     return pages.render(request, "campaigns/rows.html", **await _table(kernel, caller, status, None))
 
@@ -90,7 +98,11 @@ def running_view(sql: Sql, row: Campaign, now: int) -> dict[str, Any]:
 
 @get("/campaigns/{campaign_id:str}", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
 async def show_campaign(
-    campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller, contact: str | None = None
+    campaign_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    contact: FromQuery[str | None] = None,
 ) -> Page:
     """A draft with its preview, or the progress of what was launched."""
     contact_id = ids.parse("con", contact) if contact else None
@@ -108,7 +120,11 @@ async def show_campaign(
 
 @get("/campaigns/{campaign_id:str}/preview", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
 async def show_preview(
-    campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller, contact: str | None = None
+    campaign_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    contact: FromQuery[str | None] = None,
 ) -> Page:
     """The bubble for one contact alone, to be swapped in."""
     contact_id = ids.parse("con", contact) if contact else None
@@ -120,7 +136,9 @@ async def show_preview(
 
 
 @get("/campaigns/{campaign_id:str}/progress", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
-async def show_progress(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_progress(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The part of a launched campaign's page that changes."""
     now = kernel.clock.now()
 
@@ -131,7 +149,9 @@ async def show_progress(campaign_id: str, request: PageRequest, kernel: Kernel, 
 
 
 @get("/campaigns/{campaign_id:str}/state", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
-async def show_state(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_state(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The note above a scheduled campaign, which changes when it starts."""
 
     def work(sql: Sql) -> dict[str, Any]:
@@ -156,17 +176,28 @@ async def _do(kernel: Kernel, caller: Caller, campaign_id: str, told: str, act: 
 
 
 @post("/campaigns/{campaign_id:str}/pause", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def pause_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def pause_campaign(campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     return await _do(kernel, caller, campaign_id, _("The campaign is paused."), control.pause)
 
 
 @post("/campaigns/{campaign_id:str}/resume", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def resume_campaign(campaign_id: str, kernel: Kernel, caller: Caller, dispatcher: Dispatcher) -> Page:
+async def resume_campaign(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Page:
     return await _do(kernel, caller, campaign_id, _("The campaign goes on."), control.resume, dispatcher.wake)
 
 
 @post("/campaigns/{campaign_id:str}/stop", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def stop_campaign(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller, dispatcher: Dispatcher) -> Page:
+async def stop_campaign(
+    campaign_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Page:
     if (await pages.form(request)).get("confirmed") != "1":
         row = await kernel.db.read(draft.find, caller, ids.parse("cmp", campaign_id))
         return pages.render(request, "campaigns/stop.html", campaign=row)
@@ -174,12 +205,16 @@ async def stop_campaign(campaign_id: str, request: PageRequest, kernel: Kernel, 
 
 
 @post("/campaigns/{campaign_id:str}/unschedule", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def unschedule_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def unschedule_campaign(
+    campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _do(kernel, caller, campaign_id, _("It is a draft again."), launch.unschedule)
 
 
 @post("/campaigns/{campaign_id:str}/duplicate", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def duplicate_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def duplicate_campaign(
+    campaign_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await kernel.db.read(draft.find, caller, ids.parse("cmp", campaign_id))
     name = _("%(name)s (copy)", name=row.name)[:NAME_LIMIT]
     copy = await kernel.db.write(draft.duplicate, caller, row.id, name)
@@ -187,7 +222,9 @@ async def duplicate_campaign(campaign_id: str, kernel: Kernel, caller: Caller) -
 
 
 @post("/campaigns/{campaign_id:str}/delete", scope=Scope.CAMPAIGNS_WRITE, include_in_schema=False, status_code=200)
-async def delete_campaign(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def delete_campaign(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     number = ids.parse("cmp", campaign_id)
     if (await pages.form(request)).get("confirmed") != "1":
         row = await kernel.db.read(draft.find, caller, number)

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
@@ -57,12 +59,12 @@ def _view(sql: Sql, caller: Caller, campaign_id: int, wanted: str | None, window
 
 @get("/campaigns/{campaign_id:str}/report", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
 async def show_report(
-    campaign_id: str,
+    campaign_id: FromPath[str],
     request: PageRequest,
-    kernel: Kernel,
-    caller: Caller,
-    status: str | None = None,
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     wanted = status if status in RECIPIENT_FILTERS else None
     window = paging.window(None, cursor)
@@ -91,7 +93,9 @@ async def show_report(
 
 
 @get("/campaigns/{campaign_id:str}/numbers", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
-async def show_numbers(campaign_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_numbers(
+    campaign_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The tiles and the funnel alone: receipts go on after a campaign's end."""
 
     def work(sql: Sql) -> dict[str, Any]:
@@ -102,7 +106,12 @@ async def show_numbers(campaign_id: str, request: PageRequest, kernel: Kernel, c
 
 
 @get("/campaigns/{campaign_id:str}/recipients.csv", scope=Scope.CAMPAIGNS_READ, include_in_schema=False)
-async def export_recipients(campaign_id: str, kernel: Kernel, caller: Caller, status: str | None = None) -> Stream:
+async def export_recipients(
+    campaign_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    status: FromQuery[str | None] = None,
+) -> Stream:
     row = await kernel.db.read(draft.find, caller, ids.parse("cmp", campaign_id))
     return csv_answer(kernel, row, status if status in RECIPIENT_FILTERS else None)
 

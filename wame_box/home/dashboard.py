@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -53,18 +55,18 @@ async def _overview(kernel: Kernel, caller: Caller) -> dict[str, Any]:
 
 
 @get("/", scope=Scope.ACCOUNT_READ, include_in_schema=False)
-async def show_dashboard(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_dashboard(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     return pages.render(request, "home/dashboard.html", **await _overview(kernel, caller))
 
 
 @get("/dashboard/numbers", scope=Scope.ACCOUNT_READ, include_in_schema=False)
-async def show_numbers(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_numbers(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     """The part that changes while the page is open."""
     return pages.render(request, "home/numbers.html", **await _overview(kernel, caller))
 
 
 @get("/batches/{batch_id:str}", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_batch(batch_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def show_batch(batch_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     """A message knows its batch only; this leads from there to the campaign that made it, or to the batch's messages."""
     campaign = await kernel.db.read(campaigns.campaign_of_batch, caller.account_id, ids.parse("bat", batch_id))
     if campaign is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
@@ -18,7 +20,7 @@ register({"too_many_topics": Problem(422, N_("A stream has at most %(limit)s top
 
 
 @get("/live", scope=Scope.ACCOUNT_READ, include_in_schema=False)
-async def live(kernel: Kernel, caller: Caller, topics: str = "") -> Stream:
+async def live(kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], topics: FromQuery[str] = "") -> Stream:
     """What changed, for the pages that are open. A topic is of the caller's account, whatever its name."""
     names = [name for name in topics.split(",") if name]
     if len(names) > TOPICS:
@@ -28,7 +30,7 @@ async def live(kernel: Kernel, caller: Caller, topics: str = "") -> Stream:
 
 
 @get("/health", access="public", include_in_schema=False)
-async def health(kernel: Kernel) -> dict[str, Any]:
+async def health(kernel: NamedDependency[Kernel]) -> dict[str, Any]:
     """For watchdogs: 200 once the box serves and its database answers."""
     await kernel.db.read(lambda sql: sql.value("SELECT 1"))
     return {"status": "ok"}

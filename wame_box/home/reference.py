@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, get
+from litestar.di import NamedDependency
 from markupsafe import Markup
 
 from wame_box.accounts.models import Caller
@@ -63,7 +64,7 @@ def rich(text: str) -> Markup:
 
 
 @get("/reference", scope=Scope.ACCOUNT_READ, include_in_schema=False)
-async def show_reference(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_reference(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     known = await built(request.app)
     language = pages.language_of(request)
     if language not in known.pages:

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -42,12 +44,12 @@ async def _overview(request: PageRequest, kernel: Kernel, caller: Caller, templa
 
 
 @get("/webhooks", scope=READ, include_in_schema=False)
-async def show_endpoints(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_endpoints(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     return await _overview(request, kernel, caller, "webhooks/index.html")
 
 
 @get("/webhooks/rows", scope=READ, include_in_schema=False)
-async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_rows(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     """The table alone, for the live page."""
     return await _overview(request, kernel, caller, "webhooks/rows.html")
 
@@ -71,12 +73,12 @@ async def _wish(request: PageRequest) -> tuple[NewEndpoint, dict[str, Any]]:
 
 
 @get("/webhooks/new", scope=WRITE, include_in_schema=False)
-async def show_new(request: PageRequest, kernel: Kernel) -> Page:
+async def show_new(request: PageRequest, kernel: NamedDependency[Kernel]) -> Page:
     return _form(request, kernel)
 
 
 @post("/webhooks/new", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_new(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_new(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     wish, values = await _wish(request)
     try:
         row = await endpoints.create_endpoint(kernel, caller, wish)
@@ -86,13 +88,21 @@ async def do_new(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
 
 
 @get("/webhooks/{endpoint_id:str}/edit", scope=WRITE, include_in_schema=False)
-async def show_edit(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_edit(
+    endpoint_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await kernel.db.read(endpoints.find, caller.account_id, ids.parse("end", endpoint_id))
     return _form(request, kernel, endpoint=row, chosen=catalogue.expand(row.type_list))
 
 
 @post("/webhooks/{endpoint_id:str}/edit", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_edit(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_edit(
+    endpoint_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     target = ids.parse("end", endpoint_id)
     row = await kernel.db.read(endpoints.find, caller.account_id, target)
     wish, values = await _wish(request)
@@ -107,14 +117,25 @@ async def do_edit(endpoint_id: str, request: PageRequest, kernel: Kernel, caller
 
 
 @post("/webhooks/{endpoint_id:str}/enable", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_enable(endpoint_id: str, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_enable(
+    endpoint_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     change = EndpointChange(enabled=True)
     await endpoints.change_endpoint(kernel, deliverer, caller, ids.parse("end", endpoint_id), change)
     return pages.redirect(f"/webhooks/{endpoint_id}", ("ok", _("The endpoint is on. What was waiting is sent now.")))
 
 
 @post("/webhooks/{endpoint_id:str}/disable", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_disable(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_disable(
+    endpoint_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     target = ids.parse("end", endpoint_id)
     if (await pages.form(request)).get("confirmed") != "1":
         return await _ask(request, kernel, caller, target, "disable")
@@ -123,7 +144,13 @@ async def do_disable(endpoint_id: str, request: PageRequest, kernel: Kernel, cal
 
 
 @post("/webhooks/{endpoint_id:str}/delete", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_delete(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_delete(
+    endpoint_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     target = ids.parse("end", endpoint_id)
     if (await pages.form(request)).get("confirmed") != "1":
         return await _ask(request, kernel, caller, target, "delete")
@@ -174,25 +201,36 @@ async def _endpoint(
 
 
 @get("/webhooks/{endpoint_id:str}", scope=READ, include_in_schema=False)
-async def show_endpoint(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_endpoint(
+    endpoint_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _endpoint(endpoint_id, request, kernel, caller, "webhooks/endpoint.html")
 
 
 @get("/webhooks/{endpoint_id:str}/part", scope=READ, include_in_schema=False)
-async def show_part(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_part(
+    endpoint_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """What moves on the page of an endpoint."""
     return await _endpoint(endpoint_id, request, kernel, caller, "webhooks/part.html")
 
 
 @post("/webhooks/{endpoint_id:str}/secret", scope=WRITE, include_in_schema=False, status_code=200)
-async def show_secret(endpoint_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_secret(
+    endpoint_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """A POST, as each look is noted in the audit log."""
     secret = await kernel.db.write(endpoints.reveal_secret, caller, ids.parse("end", endpoint_id))
     return await _endpoint(endpoint_id, request, kernel, caller, "webhooks/endpoint.html", secret)
 
 
 @post("/webhooks/{endpoint_id:str}/test", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_test(endpoint_id: str, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_test(
+    endpoint_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     result = await send_test(kernel, deliverer, caller, ids.parse("end", endpoint_id))
     return pages.redirect(f"/webhooks/{endpoint_id}?test={result.delivery}")
 
@@ -210,18 +248,28 @@ async def _delivery(delivery_id: str, request: PageRequest, kernel: Kernel, call
 
 
 @get("/webhooks/{endpoint_id:str}/deliveries/{delivery_id:str}", scope=READ, include_in_schema=False)
-async def show_delivery(delivery_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_delivery(
+    delivery_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _delivery(delivery_id, request, kernel, caller, "webhooks/delivery.html")
 
 
 @get("/webhooks/{endpoint_id:str}/deliveries/{delivery_id:str}/part", scope=READ, include_in_schema=False)
-async def show_delivery_part(delivery_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_delivery_part(
+    delivery_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """What moves on the page of a delivery."""
     return await _delivery(delivery_id, request, kernel, caller, "webhooks/delivery_part.html")
 
 
 @post("/webhooks/{endpoint_id:str}/deliveries/{delivery_id:str}/replay", scope=WRITE, include_in_schema=False, status_code=200)
-async def do_replay(endpoint_id: str, delivery_id: str, kernel: Kernel, caller: Caller, deliverer: Deliverer) -> Page:
+async def do_replay(
+    endpoint_id: FromPath[str],
+    delivery_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    deliverer: NamedDependency[Deliverer],
+) -> Page:
     again = await kernel.db.write(deliveries.replay, deliverer, caller, ids.parse("dlv", delivery_id))
     return pages.redirect(f"/webhooks/{again.endpoint}/deliveries/{again.id}", ("ok", _("It is sent again.")))
 
