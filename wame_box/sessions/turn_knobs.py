@@ -27,6 +27,7 @@ def turn_knobs(tx: Tx, caller: Caller, session_id: int, changes: KnobChanges, wo
     audit.record(tx, caller, "session.knobs_turned", session.public_id)
 
     def tell_engine() -> None:
+        world.turned[session_id] = settings  # an engine that is just being made has read the older ones
         engine = world.engines.get(session_id)
         if engine is not None:
             engine.configure(settings)

@@ -78,6 +78,8 @@ class SandboxEngine:
 
     async def start(self) -> None:
         self._world.engines[self._session_id] = self
+        if (settings := self._world.turned.get(self._session_id)) is not None:
+            self._knobs = knobs_of(settings)
         self._task = asyncio.create_task(self._live(), name=f"sandbox:{self._session_id}")
 
     async def wait(self) -> None:

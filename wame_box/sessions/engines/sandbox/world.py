@@ -63,6 +63,7 @@ class SandboxWorld:
     def __init__(self, folder: Path, key: bytes, clock: Clock, publish: Publish | None = None) -> None:
         self.clock = clock
         self.engines: dict[int, LinkedDevice] = {}
+        self.turned: dict[int, str] = {}  # settings of sessions whose knobs were turned since the box started
         self.devices: dict[int, Device] = {}
         self.db = Database(folder / "world.db", key, clock, readers=2, synchronous="NORMAL")
         self._folder = folder
