@@ -127,14 +127,14 @@ async def test_a_conversation_on_the_phones(house: House, browser: httpx.AsyncCl
 
 async def test_knobs_and_name_by_form(house: House, browser: httpx.AsyncClient) -> None:
     path = await add(browser)
-    page = await text_of(browser, path)
+    page = await text_of(browser, f"{path}/sandbox")
     fields = dict(re.findall(r'name="((?:\w+)_(?:min|max|rate))" value="([^"]*)"', page))
     assert fields["ack_min"] == "0.02" and fields["read_rate"] == "60"
     wish = fields | {"network": "on", "replies": "STOP\n\nThank you", "read_rate": "12,5", "ack_max": "1"}
-    assert (await browser.post(f"{path}/knobs", data=wish)).status_code == 303
-    page = await text_of(browser, path)
+    assert (await browser.post(f"{path}/sandbox", data=wish)).status_code == 303
+    page = await text_of(browser, f"{path}/sandbox")
     assert 'name="read_rate" value="12.5"' in page and "STOP\nThank you</textarea>" in page
-    wrong = await browser.post(f"{path}/knobs", data=wish | {"read_rate": "101", "ack_min": "5"})
+    wrong = await browser.post(f"{path}/sandbox", data=wish | {"read_rate": "101", "ack_min": "5"})
     assert wrong.status_code == 422
     assert "Give a number from 0 to 100." in wrong.text and "the least first" in wrong.text
     assert (await browser.post(f"{path}/name", data={"name": "Support"})).status_code == 303
@@ -150,7 +150,7 @@ async def test_who_may_only_look_sees_no_code(house: House, browser: httpx.Async
     page = await text_of(agent, path)
     assert "qr.svg" not in page and "must scan the code" in page and "/delete" not in page
     assert (await agent.get(f"/api/v1/sessions/{session}/qr.svg")).status_code == 403
-    for act in ("start", "stop", "unlink", "delete", "name", "knobs"):
+    for act in ("start", "stop", "unlink", "delete", "name", "sandbox"):
         assert (await agent.post(f"{path}/{act}", data={"confirmed": "1"})).status_code == 403
     assert (await agent.get("/sessions/new")).status_code == 403
     assert (await agent.post("/sandbox/phones", data={"name": "x"})).status_code == 403
@@ -160,7 +160,7 @@ async def test_another_accounts_pages_are_not_there(house: House, browser: httpx
     path, screen = await link(house, browser)
     outsider = house.browser(charlie)
     assert "Shop" not in await text_of(outsider, "/sessions")
-    for page in (path, f"{path}/state", screen, f"{screen}/screen"):
+    for page in (path, f"{path}/state", f"{path}/sandbox", screen, f"{screen}/screen"):
         assert (await outsider.get(page)).status_code == 404, page
     for act in ("start", "stop", "unlink", "delete", "name"):
         answer = await outsider.post(f"{path}/{act}", data={"confirmed": "1", "name": "Mine"})

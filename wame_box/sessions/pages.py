@@ -119,9 +119,6 @@ async def _page(
     **more: Any,
 ) -> Page:
     shown = await _state(session_id, kernel, caller, supervisor, world)
-    session: Session = shown["session"]
-    if session.engine is EngineKind.SANDBOX:
-        shown["knobs"] = fields_of(knobs_of(session.settings))
     return pages.render(request, "sessions/session.html", status, **(shown | more))
 
 
@@ -156,19 +153,31 @@ async def rename(
     return pages.redirect(f"/sessions/{session_id}", ("ok", _("The name is changed.")))
 
 
-@post("/sessions/{session_id:str}/knobs", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def change_knobs(
-    session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor, world: SandboxWorld
+async def _knobs_page(
+    session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, status: int = 200, **more: Any
 ) -> Page:
+    session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
+    if session.engine is not EngineKind.SANDBOX:
+        raise Refused("not_found")
+    shown = {"session": session, "knobs": fields_of(knobs_of(session.settings))}
+    return pages.render(request, "sessions/knobs.html", status, **(shown | more))
+
+
+@get("/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, include_in_schema=False)
+async def show_knobs(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+    return await _knobs_page(session_id, request, kernel, caller)
+
+
+@post("/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
+async def change_knobs(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
     values = await pages.form(request)
     try:
-        changes = changes_of(values)
-        await kernel.db.write(turn_knobs, caller, ids.parse("ses", session_id), changes, world)
+        await kernel.db.write(turn_knobs, caller, ids.parse("ses", session_id), changes_of(values), world)
     except Refused as error:
         if not error.fields:
             raise
-        shown: dict[str, Any] = {"status": error.problem.status, "errors": pages.form_errors(error), "values": values}
-        return await _page(session_id, request, kernel, caller, supervisor, world, **shown)
+        shown: dict[str, Any] = {"errors": pages.form_errors(error), "values": values}
+        return await _knobs_page(session_id, request, kernel, caller, error.problem.status, **shown)
     return pages.redirect(f"/sessions/{session_id}", ("ok", _("The sandbox behaves so from the next message on.")))
 
 
@@ -218,6 +227,7 @@ HANDLERS = [
     show_session,
     show_state,
     rename,
+    show_knobs,
     change_knobs,
     start,
     stop,

@@ -26,7 +26,7 @@ PageRequest = Request[Any, Any, Any]
 Page = Response[Any]
 
 BUBBLES = 60
-RECENT = 30
+RECENT = 12
 
 
 class ChatLine(msgspec.Struct, frozen=True):
