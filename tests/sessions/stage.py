@@ -150,7 +150,7 @@ def check_policy(engine: EngineKind, name: str | None) -> str:
     return '{"name": "unpaced"}'
 
 
-async def set_up(folder: Path, key: bytes | None = None, clock: FakeClock | None = None) -> Stage:
+async def set_up(folder: Path, key: bytes | None = None, clock: FakeClock | None = None, *, with_sandbox: bool = True) -> Stage:
     """Builds the stage; over the folder of one that stopped (or was killed) it is the same box again."""
     key = key or os.urandom(32)
     clock = clock or FakeClock(NOON)
@@ -166,7 +166,8 @@ async def set_up(folder: Path, key: bytes | None = None, clock: FakeClock | None
     def hear(tx: Tx, session: Session, events: list[Receipt | Inbound]) -> None:
         stage.hear(tx, session, events)
 
-    supervisor = Supervisor(kernel, {EngineKind.SANDBOX: SandboxEngines(world)}, hear, check_policy, rng=random.Random(1))
+    engines = {EngineKind.SANDBOX: SandboxEngines(world)} if with_sandbox else {}
+    supervisor = Supervisor(kernel, engines, hear, check_policy, rng=random.Random(1))
     stage = Stage(folder, key, clock, kernel, world, supervisor)
     await db.open()
     await world.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 
 import pytest
@@ -13,6 +14,7 @@ from wame_box.kernel.errors import Refused
 from wame_box.sessions.engines.sandbox import phones
 from wame_box.sessions.engines.sandbox.models import PhoneState
 from wame_box.sessions.engines.sandbox.pairing import answer_of, decode
+from wame_box.sessions.engines.sandbox.world import SandboxWorld
 from wame_box.sessions.models import SessionStatus as S
 from wame_box.sessions.switch import start_session, stop_session, unlink_session
 
@@ -136,6 +138,27 @@ async def test_a_number_is_linked_to_one_session_only(stage: Stage, owner: Calle
     assert (row.status, row.reason, row.number) == (S.LOGGED_OUT, "number_taken", None)
     assert stage.world.sessions_on(owner.account_id, phone.number) == [first.id]
     assert (await stage.row(first.id)).status is S.CONNECTED
+    assert stage.supervisor.running() == [first.id]
+    await stage.kernel.db.write(start_session, owner, second.id, stage.supervisor)
+    await stage.rest()
+    other = await phones.add_phone(stage.world, owner.account_id, "Other")
+    await stage.scan(owner, other, second)
+    assert (await stage.row(second.id)).number == other.number
+
+
+async def test_a_phone_that_waits_for_its_answer_gets_one_when_the_box_stops(
+    stage: Stage, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await stage.session(owner)
+    phone = await phones.add_phone(stage.world, owner.account_id, "Phone")
+    stuck = asyncio.Event()
+    monkeypatch.setattr(SandboxWorld, "link", lambda *_: stuck.wait())
+    scanning = asyncio.create_task(phones.scan(stage.world, owner.account_id, phone.number, codes_of(stage, session.id)))
+    await stage.rest()
+    assert not scanning.done()
+    await stage.supervisor.halt(session.id)
+    with pytest.raises(Refused, match="qr_expired"):
+        await scanning
 
 
 async def test_a_linked_session_comes_back_without_a_code(stage: Stage, owner: Caller) -> None:

@@ -159,6 +159,16 @@ async def test_an_unknown_engine_is_refused(stage: Stage, owner: Caller) -> None
         await stage.kernel.db.write(create_session, owner, NewSession("x", EngineKind.LINKED), stage.supervisor)
 
 
+async def test_a_box_without_the_engine_starts_and_says_so(stage: Stage, owner: Caller) -> None:
+    session, _ = await stage.linked(owner)
+    await stage.stop()
+    bare = await set_up(stage.folder, stage.key, stage.clock, with_sandbox=False)
+    row = await bare.row(session.id)
+    assert (row.status, row.reason, row.wanted) == (S.DISCONNECTED, "engine_off", True)
+    await bare.kernel.db.write(delete_session, owner, session.id, bare.supervisor)
+    await bare.stop()
+
+
 async def test_stopping_the_box_lets_sends_fail_for_now(stage: Stage, owner: Caller) -> None:
     session, _ = await stage.linked(owner)
     await stage.turn(owner, session, unanswered_rate=1.0)

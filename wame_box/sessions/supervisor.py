@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import Refused
 from wame_box.sessions import store, words  # noqa: F401  words registers the codes
 from wame_box.sessions.engine import Capabilities, Engine, EngineFactory
-from wame_box.sessions.models import EngineKind, Qr, Session
+from wame_box.sessions.models import EngineKind, Qr, Session, SessionStatus
 from wame_box.sessions.outlet import OnEvents
 from wame_box.sessions.runner import Runner, context_of
+from wame_box.sessions.status import change_status
 
 if TYPE_CHECKING:
     from wame_box.kernel.kernel import Kernel
@@ -76,8 +78,12 @@ class Supervisor:
         """Starts the session's engine, unless it runs or is not wanted."""
         async with self._locks.setdefault(session_id, asyncio.Lock()):
             session = await self._db.read(store.session_row, session_id)
-            if session is not None and session.wanted and not self._stopping and session_id not in self._tasks:
+            if session is None or not session.wanted or self._stopping or session_id in self._tasks:
+                return
+            if session.engine in self._engines:
                 self._launch(session)
+            else:
+                await self._db.write(_without_engine, session_id)
 
     def _launch(self, session: Session) -> None:
         session_id = session.id
@@ -102,7 +108,7 @@ class Supervisor:
     async def unlink(self, session_id: int) -> None:
         """Takes the device off WhatsApp's list, whether the engine runs or not, and stops the engine."""
         session = await self._db.read(store.any_session_row, session_id)
-        if session is None:
+        if session is None or session.engine not in self._engines:
             return
         async with self._locks.setdefault(session_id, asyncio.Lock()):
             try:
@@ -176,3 +182,10 @@ class Supervisor:
         factory = self.factory(session.engine)
         runner = Runner(session.id, self._db, self._clock, factory, self._on_events, self._rng)
         return factory(context_of(session, runner.outlet))
+
+
+def _without_engine(tx: Tx, session_id: int) -> None:
+    """The box was started without the session's engine: it says so, and comes back when that does."""
+    session = store.session_row(tx, session_id)
+    if session is not None and session.wanted:
+        change_status(tx, session, SessionStatus.DISCONNECTED, "engine_off")

@@ -39,8 +39,8 @@ REASONS: dict[str, str] = {
     "network_lost": N_("The connection was lost. It is being set up again."),
     "deaf": N_("WhatsApp did not answer any more. The connection is being set up again."),
     "engine_failed": N_("The engine broke down. It is being started again."),
+    "engine_off": N_("This engine is switched off in the settings of the box."),
     "switched_off": N_("You stopped this session."),
-    "box_stopped": N_("The box was stopped."),
 }
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from wame_box.kernel import ids
 from wame_box.kernel.clock import SECOND
-from wame_box.kernel.errors import EngineError, Refused
+from wame_box.kernel.errors import EngineError
 from wame_box.sessions.engine import (
     Banned,
     Capabilities,
@@ -20,18 +20,16 @@ from wame_box.sessions.engine import (
     MessageKind,
     NumberCheck,
     OutboundMessage,
-    Paired,
-    QrShown,
     Sent,
     SessionContext,
 )
 from wame_box.sessions.engines.sandbox import fate, store
 from wame_box.sessions.engines.sandbox.knobs import Network, knobs_of
 from wame_box.sessions.engines.sandbox.ledger import Outcome
+from wame_box.sessions.engines.sandbox.linking import Linking
 from wame_box.sessions.engines.sandbox.models import ChatMessage, Device, Due, Happening, PhoneState, Tick
-from wame_box.sessions.engines.sandbox.pairing import CODE_TIMES, Answer, Code, DeviceKeys, is_proof, new_ref
 from wame_box.sessions.engines.sandbox.pump import Pump
-from wame_box.sessions.engines.sandbox.world import Offer, SandboxWorld
+from wame_box.sessions.engines.sandbox.world import SandboxWorld
 
 CAPABILITIES = Capabilities(
     kinds=frozenset({MessageKind.TEXT, MessageKind.IMAGE}),
@@ -68,10 +66,10 @@ class SandboxEngine:
         self._outlet = context.outlet
         self._knobs = knobs_of(context.settings)
         self._pump = Pump(world, context.session_id, context.outlet)
+        self._linking = Linking(world, context, self._pump)
         self._connected = False
         self._ending: EngineEvent | None = None
         self._down = asyncio.Event()
-        self._linked: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -89,7 +87,7 @@ class SandboxEngine:
     async def stop(self) -> None:
         self._connected = False
         self._down.set()
-        self._linked_or(Refused("qr_expired"))
+        self._linking.give_up("qr_expired")
         if self._world.engines.get(self._session_id) is self:
             del self._world.engines[self._session_id]
         if self._task is not None:
@@ -114,7 +112,11 @@ class SandboxEngine:
             return
         if self._number is None:
             await self._world.unlink(self._session_id)  # of a link that the box never heard of, or gave up
-            device = await self._pair()
+            linked = await self._linking.run()
+            if isinstance(linked, LoggedOut):
+                await self._say(linked)
+                return
+            device = linked
         if device is not None:
             await self._serve(device)
 
@@ -171,66 +173,7 @@ class SandboxEngine:
 
     def unlinked(self, reason: str) -> None:
         self._ending = LoggedOut(reason)
-        self._pump.news()
-
-    # -- linking -------------------------------------------------------------------------------------------------------
-
-    async def _pair(self) -> Device | None:
-        """Shows codes until one is scanned. None when it was given up."""
-        keys = DeviceKeys.generate()
-        for time in CODE_TIMES:
-            device = await self._show_code(keys, time)
-            if device is not None or self._ending is not None:
-                return device
-        await self._say(LoggedOut("qr_expired"))
-        return None
-
-    async def _show_code(self, keys: DeviceKeys, time: int) -> Device | None:
-        """One code, for `time` milliseconds."""
-        code = Code(new_ref(), keys.public, keys.identity, keys.secret)
-        answers: list[Answer] = []
-
-        async def answered(answer: Answer) -> None:
-            if not is_proof(keys, answer):
-                raise Refused("qr_wrong")
-            self._world.withdraw(offer, "qr_used")
-            self._linked = asyncio.get_running_loop().create_future()
-            answers.append(answer)
-            self._pump.news()
-            await self._linked
-
-        expires_at = self._clock.now() + time
-        offer = Offer(code.ref, self._account_id, self._session_id, keys, expires_at, answered)
-        self._world.offer(offer)
-        try:
-            await self._say(QrShown(code.text, expires_at))
-            while not answers and self._ending is None and self._clock.now() < expires_at:
-                await self._pump.wait_for_news(expires_at)
-        finally:
-            self._world.withdraw(offer)
-        return await self._link(answers[0]) if answers else None
-
-    async def _link(self, answer: Answer) -> Device | None:
-        """The phone proved that it saw the code: now the box is told, and then the phone that it worked."""
-        device = await self._world.link(self._session_id, self._account_id, answer.number)
-        try:
-            await self._say(Paired(answer.number, answer.name))
-        except Refused as error:
-            await self._world.unlink(self._session_id)
-            self._linked_or(error)
-            await self._say(LoggedOut(error.code))
-            return None
-        self._linked_or(None)
-        return device
-
-    def _linked_or(self, error: Refused | None) -> None:
-        """Tells the phone that waits, if one does, how its scan ended."""
-        if self._linked is None or self._linked.done():
-            return
-        if error is None:
-            self._linked.set_result(None)
-        else:
-            self._linked.set_exception(error)
+        self._linking.give_up(reason)
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
