@@ -95,7 +95,8 @@ def link_number(alice: Person) -> None:
 
 
 def calm_sandbox(alice: Person) -> None:
-    """Fast, but slow enough to be watched; everybody reads."""
+    """Fast, but slow enough to be watched; nearly everybody reads."""
+    alice.follow("Sandbox")
     steps = {
         "The server answers after": 0.15,
         "Delivered after": 0.1,
@@ -109,8 +110,7 @@ def calm_sandbox(alice: Person) -> None:
     alice.field("Messages that are read").fill("90")
     alice.field("Messages that are answered").fill("5")
     alice.field("Messages that the server refuses").fill("2")
-    alice.page.locator("#knobs").get_by_role("button", name=alice.t("Save")).click()
-    alice.settle()
+    alice.press("Save")
     expect(alice.text("The sandbox behaves so from the next message on.")).to_be_visible()
 
 

@@ -78,6 +78,7 @@ def _sessions(house: House) -> dict[str, str]:
         "session": f"/sessions/{shop}",
         "session-pairing": f"/sessions/{new}",
         "session-logged-out": f"/sessions/{lost}",
+        "session-sandbox": f"/sessions/{shop}/sandbox",
         "session-pacing": f"/sessions/{slow}/pacing",
         "phone-linked": "/sandbox/+33639980100",
         "phone-lost": "/sandbox/+33639980102",
