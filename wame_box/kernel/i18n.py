@@ -110,7 +110,12 @@ def _weight(text: str) -> float:
 
 def is_time_zone(name: str) -> bool:
     """Whether the name is an IANA time zone such as `Africa/Douala`."""
-    return name in time_zones()
+    return name in _known_zones()
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(time_zones())  # asked at every request
 
 
 @cache
