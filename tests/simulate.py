@@ -13,10 +13,10 @@ QUIET_ROUNDS = 8
 LOOK_EVERY = 25  # moments between two looks at the condition
 
 
-async def settle(box: Box) -> None:
-    """Returns when neither database has anything to do, several looks in a row."""
+async def settle(box: Box, rounds: int = QUIET_ROUNDS) -> None:
+    """Returns when neither database has anything to do, so many looks in a row."""
     quiet = 0
-    while quiet < QUIET_ROUNDS:
+    while quiet < rounds:
         await asyncio.sleep(0)
         quiet = quiet + 1 if box.kernel.db.idle() and box.world.db.idle() else 0
 

@@ -27,7 +27,7 @@ from wame_box.jobs import Jobs
 from wame_box.kernel import idempotency, ids, migrations, pages, web
 from wame_box.kernel.clock import Clock, SystemClock
 from wame_box.kernel.config import Config
-from wame_box.kernel.db import Database, Sql
+from wame_box.kernel.db import Database, Sql, Tx
 from wame_box.kernel.files import FileStore
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.live import LiveHub
@@ -39,10 +39,10 @@ from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.engine_events import take
 from wame_box.messaging.policy_change import check_policy
 from wame_box.reactions import react
-from wame_box.sessions.engine import EngineFactory
+from wame_box.sessions.engine import EngineFactory, Inbound, Receipt
 from wame_box.sessions.engines.sandbox.engine import SandboxEngines
 from wame_box.sessions.engines.sandbox.world import SandboxWorld
-from wame_box.sessions.models import EngineKind
+from wame_box.sessions.models import EngineKind, Session
 from wame_box.sessions.supervisor import Supervisor
 from wame_box.webhooks.deliver import Deliverer
 
@@ -76,7 +76,7 @@ class Box:
         self.first_run = FirstRun()
         self.gate = access.Gate(self.kernel.db, self.kernel.clock)
         self.world = SandboxWorld(folder.sandbox, key, self.kernel.clock, self.kernel.live.publish)
-        self.supervisor = Supervisor(self.kernel, self._engines(), take, check_policy)
+        self.supervisor = Supervisor(self.kernel, self._engines(), self._take, check_policy)
         self.dispatcher = Dispatcher(self.kernel, self.supervisor)
         self.supervisor.on_connected.append(self.dispatcher.wake)
         self.deliverer = Deliverer(self.kernel)
@@ -90,6 +90,9 @@ class Box:
         if not self.config.sandbox.enabled:
             return {}
         return {EngineKind.SANDBOX: SandboxEngines(self.world)}
+
+    def _take(self, tx: Tx, session: Session, events: list[Receipt | Inbound]) -> None:
+        take(tx, session, events, self.dispatcher.wake)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 

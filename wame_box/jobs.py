@@ -19,6 +19,7 @@ from wame_box.accounts import store as accounts
 from wame_box.contacts import imports
 from wame_box.kernel import events, idempotency
 from wame_box.kernel.kernel import Kernel
+from wame_box.messaging import receipts
 
 log = structlog.get_logger()
 
@@ -76,6 +77,7 @@ class Jobs:
 
     def _every_hour(self) -> None:
         database = self._kernel.db
-        while database.write_sync(idempotency.purge, CHUNK) == CHUNK:
-            pass
+        for purge in (idempotency.purge, receipts.purge_parked):
+            while database.write_sync(purge, CHUNK) == CHUNK:
+                pass
         database.write_sync(accounts.delete_expired_logins)

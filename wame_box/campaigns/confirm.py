@@ -11,7 +11,7 @@ from wame_box.campaigns.estimate import Estimate, People, estimate
 from wame_box.campaigns.models import CampaignRow
 from wame_box.campaigns.preview import Preview
 from wame_box.kernel.db import Sql
-from wame_box.messaging import store as messages
+from wame_box.messaging import pacing_store
 from wame_box.messaging.pacing import PacingState, read_state
 from wame_box.sessions import store as sessions
 from wame_box.sessions.models import Session
@@ -58,7 +58,7 @@ def review(sql: Sql, caller: Caller, campaign_id: int, now: int) -> Review:
 
 
 def _state(sql: Sql, session: Session) -> PacingState:
-    stored = messages.pacing_state(sql, session.id)
+    stored = pacing_store.state(sql, session.id)
     return read_state(stored) if stored else PacingState()
 
 

@@ -8,7 +8,7 @@ from wame_box.campaigns import people_store
 from wame_box.campaigns.models import Campaign, CampaignStatus, Progress
 from wame_box.kernel.clock import SECOND
 from wame_box.kernel.db import Sql
-from wame_box.messaging import store as messages
+from wame_box.messaging import pacing_store
 from wame_box.sessions import store as sessions
 from wame_box.sessions.models import SessionStatus
 
@@ -33,7 +33,7 @@ def held(sql: Sql, row: Campaign, progress: Progress, now: int) -> Held | None:
     due = people_store.next_message(sql, row.session_id, row.batch_id)
     if due is not None and due[0] > now + WORTH_SAYING:
         return Held(due[1] or "scheduled", due[0])  # each of its messages waits for its own time, such as the morning
-    found = messages.waiting(sql, row.session_id)
+    found = pacing_store.waiting(sql, row.session_id)
     if found is not None and found[0] > now + WORTH_SAYING:
         return Held(found[1], found[0])
     return None

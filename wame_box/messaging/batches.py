@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import Refused
-from wame_box.messaging import batch_store, store
+from wame_box.messaging import batch_store, peer_store, store
 from wame_box.messaging.models import Batch, BatchStatus, MessageStatus, Priority
 from wame_box.messaging.receipts import close_batch
 from wame_box.sessions.engine import MessageKind
@@ -45,7 +45,7 @@ def add(tx: Tx, batch: Batch, kind: MessageKind, recipients: Sequence[Recipient]
             recipient.address,
             kind,
             recipient.content,
-            is_new=store.peer(tx, batch.session_id, recipient.address) is None,
+            is_new=peer_store.peer(tx, batch.session_id, recipient.address) is None,
             due_at=tx.now,
             batch_id=batch.id,
             priority=Priority.BATCH,

@@ -18,7 +18,7 @@ import msgspec
 from wame_box.accounts import store as accounts
 from wame_box.contacts.phone import time_zone_of
 from wame_box.kernel.db import Tx
-from wame_box.messaging import batch_store, pacing, store
+from wame_box.messaging import batch_store, pacing, pacing_store, peer_store, store
 from wame_box.messaging.store import Queued
 from wame_box.sessions import store as sessions
 from wame_box.sessions.engine import Capabilities, OutboundMessage
@@ -33,7 +33,6 @@ class Claim:
 
     messages: list[OutboundMessage] = field(default_factory=list)
     wait_until: int | None = None
-    reason: str | None = None
     more: bool = False
 
 
@@ -60,7 +59,7 @@ class _Chooser:
         self._capabilities = capabilities
         self._rng = rng
         self._policy = pacing.read_policy(session.policy)
-        stored = store.pacing_state(tx, session.id)
+        stored = pacing_store.state(tx, session.id)
         self._state = pacing.read_state(stored) if stored else pacing.PacingState()
         if session.restricted_until != self._state.restricted_until:
             self._state = msgspec.structs.replace(self._state, restricted_until=session.restricted_until)
@@ -69,6 +68,8 @@ class _Chooser:
         self._age = tx.now - (session.paired_at or tx.now)
         self._claim = Claim()
         self._strangers_until: int | None = None
+        self._held: tuple[int | None, str | None] = (None, None)  # until when and why the session, or its new people, wait
+        self._postponed = False
         self._met: set[str] = set()  # people this claim makes known
 
     def choose(self) -> Claim:
@@ -79,11 +80,10 @@ class _Chooser:
         taken = len(self._claim.messages)
         if self._claim.wait_until is None:
             self._claim.wait_until = self._next_time(lanes)
-            self._claim.more = taken >= self._room
+            # Whoever was postponed made place for others, who may be due and were not looked at.
+            self._claim.more = taken >= self._room or self._postponed
         state = msgspec.json.encode(self._state).decode()
-        store.save_pacing(
-            self._tx, self._session.id, state, self._claim.wait_until if self._claim.reason else None, self._claim.reason
-        )
+        pacing_store.save(self._tx, self._session.id, state, *self._held)
         return self._claim
 
     def _candidates(self, lanes: list[int]) -> Iterator[Queued]:
@@ -113,22 +113,24 @@ class _Chooser:
         if isinstance(decision, pacing.Go):
             self._take(row, stranger)
         elif decision.scope == "session":
-            self._claim.wait_until, self._claim.reason = decision.until, decision.reason
+            self._claim.wait_until = decision.until
+            self._held = (decision.until, decision.reason)
             return False
         elif decision.scope == "strangers":
             self._strangers_until = decision.until
-            self._claim.reason = self._claim.reason or decision.reason
+            self._held = (decision.until, decision.reason)
         else:
             store.postpone(self._tx, row.id, decision.until, decision.reason)
+            self._postponed = True
         return True
 
     def _take(self, row: Queued, stranger: bool) -> None:
         wa_id = row.wa_id or (new_wa_id() if self._capabilities.own_ids else None)
         store.mark_claimed(self._tx, row.id, wa_id)
-        store.note_outbound(self._tx, self._session.id, row.address, row.contact_id)
+        peer_store.note_outbound(self._tx, self._session.id, row.address, row.contact_id)
         if stranger:
             self._met.add(row.address)
-            store.no_longer_new(self._tx, self._session.id, row.address)
+            peer_store.no_longer_new(self._tx, self._session.id, row.address)
         content = msgspec.json.decode(row.content, type=dict[str, Any])
         text = content.get("body") or content.get("caption") or ""
         typing = pacing.typing_ms(self._policy, len(text)) if text else 0

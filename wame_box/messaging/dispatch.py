@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 ATTEMPTS = 6
 BACKOFF = (2 * SECOND, 10 * SECOND, 60 * SECOND, 300 * SECOND, 900 * SECOND)
+# After these nobody knows whether WhatsApp took the message.
+DOUBTFUL = {"timeout", "engine_failed"}
 
 
 class Sessions(Protocol):
@@ -37,10 +39,11 @@ class Sessions(Protocol):
 
 @dataclass
 class _Lane:
-    """The worker of one session."""
+    """The worker of one session. `news` is for the worker, which clears it; `woken` is new after each wake, for all others."""
 
     session_id: int
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
     sending: set[asyncio.Task[None]] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
 
@@ -51,6 +54,7 @@ class Dispatcher:
         self._sessions = sessions
         self._lanes: dict[int, _Lane] = {}
         self._jobs: set[asyncio.Task[None]] = set()
+        self._resting: set[asyncio.Task[None]] = set()  # sends that wait for another attempt, or for a connection
         self._rng = random.Random()  # noqa: S311 (delays, no secret)
         self._stopping = False
 
@@ -62,7 +66,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Lets no new message out. What is in flight gets a moment to be answered."""
         self._stopping = True
-        tasks = [lane.task for lane in self._lanes.values() if lane.task] + list(self._jobs)
+        tasks = [lane.task for lane in self._lanes.values() if lane.task] + [*self._jobs, *self._resting]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -81,6 +85,8 @@ class Dispatcher:
         if lane is None:
             lane = self._lanes[session_id] = _Lane(session_id)
         lane.news.set()
+        lane.woken.set()
+        lane.woken = asyncio.Event()
         if lane.task is None or lane.task.done():
             lane.task = asyncio.create_task(self._work(lane), name=f"dispatch:{session_id}")
 
@@ -110,8 +116,10 @@ class Dispatcher:
                 await self._send_some(lane, engine)
         except StorageFailed:
             log.warning("dispatch.storage_failed", session=lane.session_id)
-            await self._kernel.clock.sleep(5 * SECOND)
-            asyncio.get_running_loop().call_soon(self.wake, lane.session_id)
+        except Exception as error:  # a bug must not end a session's sending in silence
+            log.error("dispatch.failed", session=lane.session_id, exc_info=error)
+        await self._kernel.clock.sleep(5 * SECOND)
+        asyncio.get_running_loop().call_soon(self.wake, lane.session_id)
 
     async def _send_some(self, lane: _Lane, engine: Engine) -> None:
         """Claims and hands over what may go, then waits for room, time or news."""
@@ -146,7 +154,7 @@ class Dispatcher:
             self._hand_over(lane, message)
 
     def _hand_over(self, lane: _Lane, message: OutboundMessage) -> None:
-        task = asyncio.create_task(self._send(lane.session_id, message))
+        task = asyncio.create_task(self._send(lane, message))
         lane.sending.add(task)
 
         def done(finished: asyncio.Task[None]) -> None:
@@ -157,20 +165,21 @@ class Dispatcher:
 
     # -- one message ---------------------------------------------------------------------------------------------------
 
-    async def _send(self, session_id: int, message: OutboundMessage) -> None:
+    async def _send(self, lane: _Lane, message: OutboundMessage) -> None:
         """Tries until the server took the message or refused it for good. While the session is away it waits."""
+        session_id = lane.session_id
         for attempt in range(1, ATTEMPTS + 1):
-            engine = await self._connected(session_id)
+            engine = await self._connected(lane)
             error = await self._try(session_id, engine, message)
             if error is None:
                 return
             if error.permanent or attempt == ATTEMPTS:
                 await self._store(receipts.record_failed, session_id, message.message_id, str(error))
                 return
-            if not engine.capabilities.own_ids and str(error) == "timeout":
+            if not engine.capabilities.own_ids and str(error) in DOUBTFUL:
                 await self._store(store.mark_unknown, session_id, message.message_id)
                 return
-            await self._kernel.clock.sleep(error.retry_after or BACKOFF[attempt - 1])
+            await self._rest(self._kernel.clock.sleep(error.retry_after or BACKOFF[attempt - 1]))
             await self._store(store.count_attempt, message.message_id)
 
     async def _try(self, session_id: int, engine: Engine, message: OutboundMessage) -> EngineError | None:
@@ -190,10 +199,20 @@ class Dispatcher:
         await self._store(receipts.record_sent, session_id, message.message_id, sent)
         return None
 
-    async def _connected(self, session_id: int) -> Engine:
-        while (engine := self._sessions.engine(session_id)) is None:
-            await self._kernel.clock.sleep(SECOND)
+    async def _connected(self, lane: _Lane) -> Engine:
+        while (engine := self._sessions.engine(lane.session_id)) is None:
+            await self._rest(lane.woken.wait())
         return engine
+
+    async def _rest(self, pause: Awaitable[object]) -> None:
+        """A pause that a stop need not wait for."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  sends run in tasks of their own
+        self._resting.add(task)
+        try:
+            await pause
+        finally:
+            self._resting.discard(task)
 
     async def _store(self, fn: Callable[..., object], *args: object) -> None:
         """An answer of WhatsApp must not be lost to a full disk: stored again until it is kept."""

@@ -14,7 +14,7 @@ from wame_box.kernel import ids
 from wame_box.kernel.clock import from_datetime
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, invalid, register
-from wame_box.messaging import store
+from wame_box.messaging import peer_store, store
 from wame_box.messaging.models import Accepted, MessageStatus, Priority, SendMessage
 from wame_box.sessions import store as sessions
 from wame_box.sessions.engine import MessageKind
@@ -108,7 +108,7 @@ def enqueue(tx: Tx, caller: Caller, draft: Draft, wake: Wake) -> Accepted:
     contact = contacts.by_address(tx, caller.account_id, draft.address)
     if contact is not None and contact.opted_out_at is not None:
         raise Refused("recipient_opted_out")
-    known = store.peer(tx, session.id, draft.address)
+    known = peer_store.peer(tx, session.id, draft.address)
     message_id = store.insert_outbound(
         tx,
         caller.account_id,

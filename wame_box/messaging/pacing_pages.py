@@ -13,7 +13,7 @@ from wame_box.kernel.clock import DAY
 from wame_box.kernel.errors import Refused, invalid
 from wame_box.kernel.i18n import gettext as _
 from wame_box.kernel.kernel import Kernel
-from wame_box.messaging import policy_change, store
+from wame_box.messaging import pacing_store, policy_change
 from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.pacing import PolicyName, day_cap, read_policy, stranger_cap
 from wame_box.messaging.policy_change import PolicyChange
@@ -28,7 +28,7 @@ Page = Response[Any]
 
 async def _page(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, status: int = 200, **more: Any) -> Page:
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
-    held = await kernel.db.read(store.waiting, session.id)
+    held = await kernel.db.read(pacing_store.waiting, session.id)
     now, policy = kernel.clock.now(), read_policy(session.policy)
     age = (now - (session.paired_at or now)) // DAY
     shown = {

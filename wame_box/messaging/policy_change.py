@@ -13,7 +13,7 @@ from wame_box.kernel import ids
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
-from wame_box.messaging import store
+from wame_box.messaging import pacing_store
 from wame_box.sessions import store as sessions
 from wame_box.sessions.models import EngineKind
 from wame_box.sessions.policy import CAREFUL, Policy, PolicyName, policy_named, read_policy, write_policy
@@ -99,5 +99,5 @@ def show(sql: Sql, account_id: int, session_id: int) -> PolicyView:
     policy = read_policy(session.policy)
     numbers = msgspec.structs.asdict(policy)
     del numbers["name"]
-    held = store.waiting(sql, session_id)
+    held = pacing_store.waiting(sql, session_id)
     return PolicyView(policy.name, msgspec.to_builtins(numbers), to_rfc3339(held[0]) if held else None, held[1] if held else None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from wame_box.contacts import consent
 from wame_box.contacts import store as contacts
 from wame_box.contacts.optout import is_opt_in, is_opt_out
 from wame_box.kernel.clock import DAY
 from wame_box.kernel.db import Tx
-from wame_box.messaging import batch_store, store
+from wame_box.messaging import batch_store, peer_store, store
 from wame_box.messaging.models import MessageReceived, MessageStatus
 from wame_box.sessions.engine import Inbound, MessageKind
 from wame_box.sessions.models import Session
@@ -15,8 +17,9 @@ from wame_box.sessions.models import Session
 REPLY_WINDOW = 7 * DAY
 
 
-def receive(tx: Tx, session: Session, inbound: Inbound) -> int | None:
-    """Returns the message's id, or None for a copy of one that was stored before."""
+def receive(tx: Tx, session: Session, inbound: Inbound, wake: Callable[[int], None] | None = None) -> int | None:
+    """Returns the message's id, or None for a copy of one that was stored before. `wake(session_id)` is called after the commit
+    when messages to this person waited because he was new, or the number restricted: they may go now."""
     if store.seen_inbound(tx, session.id, inbound.wa_id):
         return None
     contact = contacts.find_or_make(tx, session.account_id, inbound.address, inbound.push_name)
@@ -31,8 +34,12 @@ def receive(tx: Tx, session: Session, inbound: Inbound) -> int | None:
         inbound.wa_id,
         inbound.at,
     )
-    store.note_inbound(tx, session.id, inbound.address, contact.id)
-    store.no_longer_new(tx, session.id, inbound.address)
+    peer_store.note_inbound(tx, session.id, inbound.address, contact.id)
+    if (
+        peer_store.no_longer_new(tx, session.id, inbound.address) + store.lift_restriction(tx, session.id, inbound.address)
+        and wake
+    ):
+        tx.after_commit(lambda: wake(session.id))
     answered = _count_reply(tx, session.id, inbound.address)
     _obey(tx, session.account_id, contact.id, inbound)
     tx.emit(

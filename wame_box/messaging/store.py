@@ -1,4 +1,4 @@
-"""The only SQL of messages, their contents, and whom a session knows. Batches have `batch_store.py`."""
+"""The only SQL of messages and their contents. Batches have `batch_store.py`, the people a session knows `peer_store.py`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ COLUMNS = (
     " m.played_at, m.failed_at, c.content"
 )
 FROM = "FROM messages m LEFT JOIN message_contents c ON c.message_id = m.id"
-
-
-class Peer(msgspec.Struct, frozen=True):
-    """Somebody a session knows: when it wrote to him first, and he to it."""
-
-    first_out_at: int | None
-    first_in_at: int | None
 
 
 class Queued(msgspec.Struct, frozen=True):
@@ -50,45 +43,6 @@ QUEUED = (
     " FROM messages m LEFT JOIN message_contents c ON c.message_id = m.id"
     " LEFT JOIN peers p ON p.session_id = m.session_id AND p.address = m.address"
 )
-
-
-def peer(sql: Sql, session_id: int, address: str) -> Peer | None:
-    return sql.one(Peer, "SELECT first_out_at, first_in_at FROM peers WHERE session_id = ? AND address = ?", session_id, address)
-
-
-def note_outbound(tx: Tx, session_id: int, address: str, contact_id: int | None) -> None:
-    """The session knows this address from now on; other queued messages to it are no longer to a stranger."""
-    tx.run(
-        "INSERT INTO peers (session_id, address, contact_id, first_out_at, last_out_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (session_id, address) DO UPDATE SET last_out_at = excluded.last_out_at,"
-        " first_out_at = coalesce(first_out_at, excluded.first_out_at)",
-        session_id,
-        address,
-        contact_id,
-        tx.now,
-        tx.now,
-    )
-
-
-def note_inbound(tx: Tx, session_id: int, address: str, contact_id: int | None) -> None:
-    tx.run(
-        "INSERT INTO peers (session_id, address, contact_id, first_in_at, last_in_at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (session_id, address) DO UPDATE SET last_in_at = excluded.last_in_at,"
-        " first_in_at = coalesce(first_in_at, excluded.first_in_at)",
-        session_id,
-        address,
-        contact_id,
-        tx.now,
-        tx.now,
-    )
-
-
-def no_longer_new(tx: Tx, session_id: int, address: str) -> int:
-    return tx.run(
-        "UPDATE messages SET is_new = 0 WHERE session_id = ? AND address = ? AND status = 'queued' AND is_new = 1",
-        session_id,
-        address,
-    )
 
 
 def insert_outbound(
@@ -276,6 +230,11 @@ def mark_claimed(tx: Tx, message_id: int, wa_id: str | None) -> None:
     )
 
 
+def set_wa_id(tx: Tx, message_id: int, wa_id: str) -> None:
+    """Notes the id that WhatsApp chose."""
+    tx.run("UPDATE OR IGNORE messages SET wa_id = ? WHERE id = ? AND wa_id IS NULL", wa_id, message_id)
+
+
 def mark_unknown(tx: Tx, session_id: int, message_id: int) -> bool:
     changed = tx.run(
         "UPDATE messages SET status = 'unknown' WHERE session_id = ? AND id = ? AND status = 'sending'", session_id, message_id
@@ -291,8 +250,20 @@ def postpone(tx: Tx, message_id: int, until: int, reason: str) -> None:
     tx.run("UPDATE messages SET due_at = ?, wait_reason = ? WHERE id = ? AND status = 'queued'", until, reason, message_id)
 
 
-def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, int], error: str | None) -> None:
-    """Writes a message's new state with the times that it reached; the old state is what the row said."""
+def lift_restriction(tx: Tx, session_id: int, address: str) -> int:
+    """Messages to somebody who wrote first may go although WhatsApp restricted the number. Returns how many waited for that."""
+    return tx.run(
+        "UPDATE messages SET due_at = ?, wait_reason = NULL WHERE session_id = ? AND address = ? AND status = 'queued'"
+        " AND wait_reason = 'restricted'",
+        tx.now,
+        session_id,
+        address,
+    )
+
+
+def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, int | None], error: str | None) -> None:
+    """Writes a message's new state with the times that it reached (None: not reached after all); the old state is what the
+    row said."""
     columns = "".join(f", {name} = ?" for name in times)
     tx.run(
         f"UPDATE messages SET status = ?, error = ?{columns} WHERE id = ? AND status = ?",  # noqa: S608 (column names of ours)
@@ -318,32 +289,3 @@ def answered_batch_message(sql: Sql, session_id: int, address: str, since: int) 
 
 def mark_replied(tx: Tx, message_id: int) -> None:
     tx.run("UPDATE messages SET replied_at = ? WHERE id = ?", tx.now, message_id)
-
-
-def park_receipt(tx: Tx, session_id: int, wa_id: str, status: str, error: str | None) -> None:
-    tx.run("INSERT INTO parked_receipts VALUES (?, ?, ?, ?, ?, ?)", ids.new_id(), session_id, wa_id, status, error, tx.now)
-
-
-# -- pacing ------------------------------------------------------------------------------------------------------------
-
-
-def pacing_state(sql: Sql, session_id: int) -> str | None:
-    found: str | None = sql.value("SELECT state FROM pacing WHERE session_id = ?", session_id)
-    return found
-
-
-def save_pacing(tx: Tx, session_id: int, state: str, wait_until: int | None, wait_reason: str | None) -> None:
-    tx.run(
-        "INSERT INTO pacing VALUES (?, ?, ?, ?) ON CONFLICT (session_id) DO UPDATE SET state = excluded.state,"
-        " wait_until = excluded.wait_until, wait_reason = excluded.wait_reason",
-        session_id,
-        state,
-        wait_until,
-        wait_reason,
-    )
-
-
-def waiting(sql: Sql, session_id: int) -> tuple[int, str] | None:
-    """Until when, and why, the whole session waits; None when nothing holds it."""
-    rows = sql.rows("SELECT wait_until, wait_reason FROM pacing WHERE session_id = ? AND wait_until IS NOT NULL", session_id)
-    return (rows[0][0], rows[0][1]) if rows else None

@@ -197,8 +197,8 @@ CREATE TABLE message_contents (message_id INTEGER PRIMARY KEY REFERENCES message
 
 -- Receipts that came before the message was known under WhatsApp's id.
 CREATE TABLE parked_receipts (
-    id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, wa_id TEXT NOT NULL, status TEXT NOT NULL, error TEXT,
-    created_at INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, session_id INTEGER NOT NULL, wa_id TEXT NOT NULL, status TEXT NOT NULL, at INTEGER NOT NULL,
+    error TEXT, created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX parked_receipts_by_wa_id ON parked_receipts (session_id, wa_id);
 
