@@ -1,8 +1,9 @@
 """HTTP connections kept for reuse, each for one destination.
 
 An httpx pool collapses beyond 8 requests at once, so there is no pool: each client has one connection and serves one
-request at a time, and a busy destination has several. A connection is never shared by two names of one address: each
-name's certificate was checked on its own.
+request at a time, and a busy destination has several. A client is httpx's transport alone: what `httpx.AsyncClient` adds
+(cookies, redirects, logins) is not wanted here, and takes time at each request. A connection is never shared by two names
+of one address: each name's certificate was checked on its own.
 """
 
 import asyncio
@@ -28,13 +29,13 @@ IDLE_SECONDS = 30.0
 class _Clients:
     """The clients of one destination: those at rest, the latest used last, with the time they came to rest."""
 
-    resting: list[tuple[float, httpx.AsyncClient]] = field(default_factory=list)
+    resting: list[tuple[float, httpx.AsyncHTTPTransport]] = field(default_factory=list)
     free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CLIENTS))
     busy: int = 0
 
 
 class HttpClients:
-    """Lends clients. They follow no redirects, keep no cookies and take no proxies from the environment."""
+    """Lends clients. They take no proxies from the environment."""
 
     def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
         self._make_tls = tls
@@ -44,7 +45,7 @@ class HttpClients:
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def borrow(self, destination: Destination) -> AsyncIterator[httpx.AsyncClient]:
+    async def borrow(self, destination: Destination) -> AsyncIterator[httpx.AsyncHTTPTransport]:
         """A client for one request to this destination."""
         clients = self._destinations.setdefault(destination, _Clients())
         self._destinations.move_to_end(destination)
@@ -70,13 +71,11 @@ class HttpClients:
         self._destinations.clear()
         await asyncio.gather(*self._closing)
 
-    def _new(self) -> httpx.AsyncClient:
+    def _new(self) -> httpx.AsyncHTTPTransport:
         # Reading the certificates takes 20 ms: once for all, and only when the first request is made.
         self._tls = self._tls or self._make_tls()
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS)
-        client = httpx.AsyncClient(verify=self._tls, trust_env=False, limits=limits, follow_redirects=False)
-        client.headers.clear()
-        return client
+        return httpx.AsyncHTTPTransport(verify=self._tls, trust_env=False, limits=limits)
 
     def _drop_oldest(self) -> None:
         while len(self._destinations) > MAX_DESTINATIONS:

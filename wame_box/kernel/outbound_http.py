@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 import httpx
 from msgspec import Struct
@@ -144,13 +144,12 @@ class OutboundHttp:
         async with self._clients.borrow((url.scheme, host, port)) as client:
             requests = [
                 # The connection goes to the address, the certificate must be the name's.
-                client.build_request(
+                httpx.Request(
                     method,
-                    url.copy_with(host=address),
+                    _at(url, address),
                     content=body,
                     headers=sent,
-                    extensions={"sni_hostname": host},
-                    timeout=timeout,
+                    extensions={"sni_hostname": host, "timeout": timeout.as_dict()},
                 )
                 for address in addresses
             ]
@@ -166,15 +165,15 @@ class OutboundHttp:
             finally:
                 await response.aclose()
 
-    async def _first_answer(self, client: httpx.AsyncClient, requests: list[httpx.Request]) -> httpx.Response:
+    async def _first_answer(self, client: httpx.AsyncHTTPTransport, requests: list[httpx.Request]) -> httpx.Response:
         """The answer of the first address that can be reached."""
         for request in requests[:-1]:
             try:
-                return await client.send(request, stream=True)
+                return await client.handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 if _is_tls(error):
                     raise
-        return await client.send(requests[-1], stream=True)
+        return await client.handle_async_request(requests[-1])
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """The checked addresses of a host; for half a minute it is not asked again."""
@@ -210,6 +209,12 @@ class OutboundHttp:
     def _check_address(self, host: str, address: Address) -> None:
         if not is_permitted(address, self._allowed):
             raise Refused("url_private", host=host)
+
+
+@lru_cache(maxsize=256)
+def _at(url: httpx.URL, address: str) -> httpx.URL:
+    """The same URL, at an address of its host. The same few come again and again."""
+    return url.copy_with(host=address)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 
 import httpx
 
@@ -70,6 +71,7 @@ def literal_address(host: str) -> Address | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def parse_url(url: str) -> httpx.URL:
     """The URL that a member gave.
 
