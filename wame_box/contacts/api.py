@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -44,13 +46,13 @@ ACTIVITY_LINES = 50
 
 @get("/api/v1/contacts", scope=Scope.CONTACTS_READ, tags=CONTACTS, summary="List contacts")
 async def list_contacts(
-    kernel: Kernel,
-    caller: Caller,
-    search: str = "",
-    list: str | None = None,
-    consent: Consent | None = None,
-    limit: int | None = None,
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    search: FromQuery[str] = "",
+    list: FromQuery[str | None] = None,
+    consent: FromQuery[Consent | None] = None,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> ContactPage:
     """Newest first. `search`: a part of the name or of the number; `list`: the id of a list; `consent`: none, opted_in or
     opted_out."""
@@ -73,7 +75,9 @@ async def _page(kernel: Kernel, caller: Caller, wish: ContactFilter, wanted: Win
     status_code=201,
     responses={201: ResponseSpec(ContactView, description="The contact.")},
 )
-async def create_contact(data: NewContact, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def create_contact(
+    data: JSONBody[NewContact], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[Any]:
     """409 `contact_exists` when the number is a contact already. With `consent_source` the person counts as opted in."""
     return await answer_once(kernel.db, once, 201, _create, caller, data)
 
@@ -83,7 +87,9 @@ def _create(tx: Tx, caller: Caller, data: NewContact) -> ContactView:
 
 
 @get("/api/v1/contacts/{contact_id:str}", scope=Scope.CONTACTS_READ, tags=CONTACTS, summary="Get a contact")
-async def get_contact(contact_id: str, kernel: Kernel, caller: Caller) -> ContactDetail:
+async def get_contact(
+    contact_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> ContactDetail:
     """One contact with its lists, its consent history and what happened last."""
     return await kernel.db.read(_detail, caller, ids.parse("con", contact_id))
 
@@ -99,13 +105,15 @@ def _detail(sql: Sql, caller: Caller, contact_id: int) -> ContactDetail:
 
 
 @patch("/api/v1/contacts/{contact_id:str}", scope=Scope.CONTACTS_WRITE, tags=CONTACTS, summary="Change a contact")
-async def change_contact(contact_id: str, data: ContactChange, kernel: Kernel, caller: Caller) -> ContactView:
+async def change_contact(
+    contact_id: FromPath[str], data: JSONBody[ContactChange], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> ContactView:
     """What is left out stays; an attribute that is null is removed."""
     return ContactView.of(await kernel.db.write(edit.change, caller, ids.parse("con", contact_id), data))
 
 
 @delete("/api/v1/contacts/{contact_id:str}", scope=Scope.CONTACTS_WRITE, tags=CONTACTS, summary="Delete a contact")
-async def delete_contact(contact_id: str, kernel: Kernel, caller: Caller) -> None:
+async def delete_contact(contact_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> None:
     """For good, with its consent history and activity: that the person opted out is forgotten too. Messages stay."""
     await kernel.db.write(edit.delete, caller, ids.parse("con", contact_id))
 
@@ -118,7 +126,13 @@ async def delete_contact(contact_id: str, kernel: Kernel, caller: Caller) -> Non
     status_code=200,
     responses={200: ResponseSpec(ContactView, description="The contact.")},
 )
-async def opt_out(contact_id: str, data: ConsentGiven, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def opt_out(
+    contact_id: FromPath[str],
+    data: JSONBody[ConsentGiven],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+) -> Response[Any]:
     """Nothing of the account reaches this person any more; what waits to be sent is taken back."""
     return await answer_once(kernel.db, once, 200, _opt_out, caller, ids.parse("con", contact_id), data)
 
@@ -135,7 +149,13 @@ def _opt_out(tx: Tx, caller: Caller, contact_id: int, data: ConsentGiven) -> Con
     status_code=200,
     responses={200: ResponseSpec(ContactView, description="The contact.")},
 )
-async def opt_in(contact_id: str, data: ConsentGiven, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def opt_in(
+    contact_id: FromPath[str],
+    data: JSONBody[ConsentGiven],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+) -> Response[Any]:
     """Only for somebody who said so: an earlier opt-out is undone."""
     return await answer_once(kernel.db, once, 200, _opt_in, caller, ids.parse("con", contact_id), data)
 
@@ -155,7 +175,12 @@ def _contact(sql: Sql, caller: Caller, contact_id: int) -> Contact:
 
 
 @get("/api/v1/lists", scope=Scope.CONTACTS_READ, tags=LISTS, summary="List lists")
-async def list_lists(kernel: Kernel, caller: Caller, limit: int | None = None, cursor: str | None = None) -> ListPage:
+async def list_lists(
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
+) -> ListPage:
     """Newest first."""
     wanted = paging.window(limit, cursor)
     rows, after = paging.cut(await kernel.db.read(list_store.lists, caller.account_id, wanted), wanted)
@@ -170,7 +195,9 @@ async def list_lists(kernel: Kernel, caller: Caller, limit: int | None = None, c
     status_code=201,
     responses={201: ResponseSpec(ListView, description="The list.")},
 )
-async def create_list(data: NewList, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def create_list(
+    data: JSONBody[NewList], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[Any]:
     """409 `list_exists` when there is one of this name."""
     return await answer_once(kernel.db, once, 201, _create_list, caller, data)
 
@@ -180,7 +207,7 @@ def _create_list(tx: Tx, caller: Caller, data: NewList) -> ListView:
 
 
 @get("/api/v1/lists/{list_id:str}", scope=Scope.CONTACTS_READ, tags=LISTS, summary="Get a list")
-async def get_list(list_id: str, kernel: Kernel, caller: Caller) -> ListView:
+async def get_list(list_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> ListView:
     """One list with the number of its members."""
     return ListView.of(await kernel.db.read(_list, caller, ids.parse("lst", list_id)))
 
@@ -193,20 +220,26 @@ def _list(sql: Sql, caller: Caller, list_id: int) -> ContactList:
 
 
 @patch("/api/v1/lists/{list_id:str}", scope=Scope.CONTACTS_WRITE, tags=LISTS, summary="Rename a list")
-async def rename_list(list_id: str, data: NewList, kernel: Kernel, caller: Caller) -> ListView:
+async def rename_list(
+    list_id: FromPath[str], data: JSONBody[NewList], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> ListView:
     """409 `list_exists` when another list has this name."""
     return ListView.of(await kernel.db.write(lists.rename, caller, ids.parse("lst", list_id), data.name))
 
 
 @delete("/api/v1/lists/{list_id:str}", scope=Scope.CONTACTS_WRITE, tags=LISTS, summary="Delete a list")
-async def delete_list(list_id: str, kernel: Kernel, caller: Caller) -> None:
+async def delete_list(list_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> None:
     """Its contacts stay."""
     await lists.delete(kernel.db, caller, ids.parse("lst", list_id))
 
 
 @get("/api/v1/lists/{list_id:str}/members", scope=Scope.CONTACTS_READ, tags=LISTS, summary="List a list's members")
 async def list_members(
-    list_id: str, kernel: Kernel, caller: Caller, limit: int | None = None, cursor: str | None = None
+    list_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> ContactPage:
     """The contacts of a list, newest contacts first."""
     row = await kernel.db.read(_list, caller, ids.parse("lst", list_id))
@@ -221,7 +254,13 @@ async def list_members(
     status_code=200,
     responses={200: ResponseSpec(Added, description="How many were added.")},
 )
-async def add_members(list_id: str, data: Members, kernel: Kernel, caller: Caller, once: Once) -> Response[Any]:
+async def add_members(
+    list_id: FromPath[str],
+    data: JSONBody[Members],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+) -> Response[Any]:
     """Up to 1,000 contacts; those on the list already stay. One unknown contact refuses them all."""
     chosen = [ids.parse("con", contact) for contact in data.contacts]
     return await answer_once(kernel.db, once, 200, lists.add, caller, ids.parse("lst", list_id), chosen)
@@ -233,7 +272,9 @@ async def add_members(list_id: str, data: Members, kernel: Kernel, caller: Calle
     tags=LISTS,
     summary="Take a contact off a list",
 )
-async def remove_member(list_id: str, contact_id: str, kernel: Kernel, caller: Caller) -> None:
+async def remove_member(
+    list_id: FromPath[str], contact_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> None:
     """A contact that is not on it is fine."""
     await kernel.db.write(lists.remove, caller, ids.parse("lst", list_id), ids.parse("con", contact_id))
 

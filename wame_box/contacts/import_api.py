@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, get, post
+from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -81,7 +83,9 @@ class _UploadForm(Operation):
     request_max_body_size=None,
     operation_class=_UploadForm,
 )
-async def create_import(request: Request[Any, Any, Any], kernel: Kernel, caller: Caller, jobs: Jobs) -> ImportView:
+async def create_import(
+    request: Request[Any, Any, Any], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], jobs: NamedDependency[Jobs]
+) -> ImportView:
     """Takes the file in and starts. Follow the import until its status is finished, cancelled or failed, or wait for the event
     `import.finished`. People who opted out stay so, whatever the file says."""
     most = kernel.config.server.max_upload_mb * MB
@@ -124,7 +128,12 @@ def _existing(text: str) -> Existing:
 
 
 @get("/api/v1/imports", scope=Scope.CONTACTS_READ, tags=TAGS, summary="List imports")
-async def list_imports(kernel: Kernel, caller: Caller, limit: int | None = None, cursor: str | None = None) -> ImportPage:
+async def list_imports(
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
+) -> ImportPage:
     """Newest first."""
     wanted = paging.window(limit, cursor)
     rows, after = paging.cut(await kernel.db.read(import_store.imports, caller.account_id, wanted), wanted)
@@ -132,7 +141,7 @@ async def list_imports(kernel: Kernel, caller: Caller, limit: int | None = None,
 
 
 @get("/api/v1/imports/{import_id:str}", scope=Scope.CONTACTS_READ, tags=TAGS, summary="Get an import")
-async def get_import(import_id: str, kernel: Kernel, caller: Caller) -> ImportView:
+async def get_import(import_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> ImportView:
     """How far it is, or how it went."""
     return ImportView.of(await kernel.db.read(found, caller, ids.parse("imp", import_id)))
 
@@ -152,12 +161,12 @@ def found(sql: Sql, caller: Caller, import_id: int) -> Import:
     summary="List the lines that became no contact",
 )
 async def list_lines(
-    import_id: str,
-    kernel: Kernel,
-    caller: Caller,
-    outcome: Outcome = Outcome.REFUSED,
-    limit: int | None = None,
-    cursor: str | None = None,
+    import_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    outcome: FromQuery[Outcome] = Outcome.REFUSED,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> LinePage:
     """In the file's order. `outcome`: refused (with the reason) or duplicate (the number came up before in the file)."""
     wanted = paging.window(limit, cursor)
@@ -182,7 +191,7 @@ def read_lines(sql: Sql, caller: Caller, import_id: int, outcome: Outcome, wante
     summary="Cancel an import",
     status_code=200,
 )
-async def cancel_import(import_id: str, kernel: Kernel, caller: Caller) -> ImportView:
+async def cancel_import(import_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> ImportView:
     """It stops within a moment; who was imported stays. 409 when it is over."""
     return ImportView.of(await kernel.db.write(imports.cancel, caller, ids.parse("imp", import_id), kernel.live))
 

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
@@ -35,7 +37,9 @@ CSV_LINES = 1000
 
 
 @get("/imports", scope=Scope.CONTACTS_READ, include_in_schema=False)
-async def show_imports(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None) -> Page:
+async def show_imports(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], cursor: FromQuery[str | None] = None
+) -> Page:
     window = paging.window(None, cursor)
     rows, after = paging.cut(await kernel.db.read(import_store.imports, caller.account_id, window), window)
     older = f"/imports?{urlencode({'cursor': after})}" if after else ""
@@ -51,12 +55,12 @@ def _upload_page(request: PageRequest, kernel: Kernel, status: int = 200, **more
 
 
 @get("/imports/new", scope=Scope.CONTACTS_WRITE, include_in_schema=False)
-async def show_upload(request: PageRequest, kernel: Kernel, list: str = "") -> Page:
+async def show_upload(request: PageRequest, kernel: NamedDependency[Kernel], list: FromQuery[str] = "") -> Page:
     return _upload_page(request, kernel, chosen_list=list)
 
 
 @post("/imports/new", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200, request_max_body_size=None)
-async def do_upload(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_upload(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     chosen = ""
     try:
         form = await receive_form(request, kernel.files, caller.account_id, kernel.config.server.max_upload_mb * MB)
@@ -104,7 +108,9 @@ async def _mapping(
 
 
 @post("/imports/{import_id:str}/preview", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def show_preview(import_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_preview(
+    import_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The same page, or only its upper part for htmx, under what is chosen now."""
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     if row.status is not ImportStatus.UPLOADED:
@@ -113,7 +119,13 @@ async def show_preview(import_id: str, request: PageRequest, kernel: Kernel, cal
 
 
 @post("/imports/{import_id:str}/start", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def start_import(import_id: str, request: PageRequest, kernel: Kernel, caller: Caller, jobs: Jobs) -> Page:
+async def start_import(
+    import_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    jobs: NamedDependency[Jobs],
+) -> Page:
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     values = await pages.form(request)
     try:
@@ -132,13 +144,13 @@ async def start_import(import_id: str, request: PageRequest, kernel: Kernel, cal
 
 @get("/imports/{import_id:str}", scope=Scope.CONTACTS_READ, include_in_schema=False)
 async def show_import(
-    import_id: str,
+    import_id: FromPath[str],
     request: PageRequest,
-    kernel: Kernel,
-    caller: Caller,
-    list: str = "",
-    show: str = "",
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    list: FromQuery[str] = "",
+    show: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     if row.status is ImportStatus.UPLOADED and caller.may(Scope.CONTACTS_WRITE):
@@ -147,7 +159,9 @@ async def show_import(
 
 
 @get("/imports/{import_id:str}/progress", scope=Scope.CONTACTS_READ, include_in_schema=False)
-async def show_progress(import_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_progress(
+    import_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The part of a running import's page that changes; over, it is the result."""
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     return pages.render(request, "contacts/progress.html", **await _progress(kernel, caller, row))
@@ -178,7 +192,9 @@ async def _progress(kernel: Kernel, caller: Caller, row: Import, show: str = "",
 
 
 @post("/imports/{import_id:str}/cancel", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def cancel_import(import_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def cancel_import(
+    import_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     if (await pages.form(request)).get("confirmed") != "1":
         return pages.render(request, "contacts/import_cancel.html", row=row)
@@ -193,7 +209,9 @@ async def cancel_import(import_id: str, request: PageRequest, kernel: Kernel, ca
 
 
 @get("/imports/{import_id:str}/lines.csv", scope=Scope.CONTACTS_READ, include_in_schema=False)
-async def download_lines(import_id: str, kernel: Kernel, caller: Caller, show: str = "") -> Stream:
+async def download_lines(
+    import_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], show: FromQuery[str] = ""
+) -> Stream:
     """The refused (or doubled) lines with their reasons and cells, to be corrected and imported again."""
     row = await kernel.db.read(found, caller, ids.parse("imp", import_id))
     outcome = Outcome(show) if show in set(Outcome) else Outcome.REFUSED

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -33,12 +35,14 @@ async def _index(
 
 
 @get("/lists", scope=Scope.CONTACTS_READ, include_in_schema=False)
-async def show_lists(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None) -> Page:
+async def show_lists(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], cursor: FromQuery[str | None] = None
+) -> Page:
     return await _index(request, kernel, caller, cursor)
 
 
 @post("/lists", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def make_list(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def make_list(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     values = await pages.form(request)
     try:
         made = await kernel.db.write(lists.create, caller, values.get("name", ""))
@@ -92,13 +96,20 @@ async def _list_page(
 
 @get("/lists/{list_id:str}", scope=Scope.CONTACTS_READ, include_in_schema=False)
 async def show_list(
-    list_id: str, request: PageRequest, kernel: Kernel, caller: Caller, q: str = "", cursor: str | None = None
+    list_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    q: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     return await _list_page(request, kernel, caller, list_id, q, cursor)
 
 
 @post("/lists/{list_id:str}/add", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def add_by_number(list_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def add_by_number(
+    list_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     values = await pages.form(request)
     try:
         await kernel.db.write(_add, caller, ids.parse("lst", list_id), values.get("address", ""))
@@ -120,18 +131,24 @@ def _add(tx: Tx, caller: Caller, list_id: int, number: str) -> None:
 
 
 @post("/lists/{list_id:str}/remove/{contact_id:str}", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def take_off(list_id: str, contact_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def take_off(
+    list_id: FromPath[str], contact_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     await kernel.db.write(lists.remove, caller, ids.parse("lst", list_id), ids.parse("con", contact_id))
     return pages.redirect(f"/lists/{list_id}", ("ok", _("Taken off the list.")))
 
 
 @get("/lists/{list_id:str}/rename", scope=Scope.CONTACTS_WRITE, include_in_schema=False)
-async def show_rename(list_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_rename(
+    list_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return pages.render(request, "contacts/list_rename.html", row=await _find(kernel, caller, list_id))
 
 
 @post("/lists/{list_id:str}/rename", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def do_rename(list_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_rename(
+    list_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row, values = await _find(kernel, caller, list_id), await pages.form(request)
     try:
         await kernel.db.write(lists.rename, caller, row.id, values.get("name", ""))
@@ -142,7 +159,9 @@ async def do_rename(list_id: str, request: PageRequest, kernel: Kernel, caller: 
 
 
 @post("/lists/{list_id:str}/delete", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def delete_list(list_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def delete_list(
+    list_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _find(kernel, caller, list_id)
     if (await pages.form(request)).get("confirmed") != "1":
         return pages.render(request, "contacts/list_delete.html", row=row)

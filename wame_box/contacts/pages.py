@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -31,12 +33,12 @@ ACTIVITY_LINES = 50
 @get("/contacts", scope=Scope.CONTACTS_READ, include_in_schema=False)
 async def show_contacts(
     request: PageRequest,
-    kernel: Kernel,
-    caller: Caller,
-    q: str = "",
-    list: str = "",
-    consent: str = "",
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    q: FromQuery[str] = "",
+    list: FromQuery[str] = "",
+    consent: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     wish = ContactFilter(
         q.strip(), ids.parse("lst", list) if list else None, Consent(consent) if consent in set(Consent) else None
@@ -84,12 +86,14 @@ async def _new_page(request: PageRequest, kernel: Kernel, caller: Caller, status
 
 
 @get("/contacts/new", scope=Scope.CONTACTS_WRITE, include_in_schema=False)
-async def show_new(request: PageRequest, kernel: Kernel, caller: Caller, list: str = "") -> Page:
+async def show_new(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], list: FromQuery[str] = ""
+) -> Page:
     return await _new_page(request, kernel, caller, chosen_list=list)
 
 
 @post("/contacts/new", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def do_new(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_new(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     values = await pages.form(request)
     try:
         list_id = ids.parse("lst", values["list"]) if values.get("list") else None
@@ -113,7 +117,9 @@ def _errors(error: Refused) -> dict[str, str]:
 
 
 @get("/contacts/{contact_id:str}", scope=Scope.CONTACTS_READ, include_in_schema=False)
-async def show_contact(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_contact(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _contact_page(request, kernel, caller, contact_id)
 
 
@@ -150,13 +156,17 @@ async def _read(kernel: Kernel, caller: Caller, contact_id: str) -> Contact:
 
 
 @get("/contacts/{contact_id:str}/edit", scope=Scope.CONTACTS_WRITE, include_in_schema=False)
-async def show_edit(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_edit(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _read(kernel, caller, contact_id)
     return pages.render(request, "contacts/edit.html", contact=row, words=words, lines=attribute_lines(row.attributes))
 
 
 @post("/contacts/{contact_id:str}/edit", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def do_edit(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_edit(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     values = await pages.form(request)
     row = await _read(kernel, caller, contact_id)
     try:
@@ -175,7 +185,9 @@ async def _confirmed(request: PageRequest) -> bool:
 
 
 @post("/contacts/{contact_id:str}/opt-out", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def opt_out(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def opt_out(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _read(kernel, caller, contact_id)
     if not await _confirmed(request):
         return pages.render(request, "contacts/confirm.html", act="opt-out", contact=row, words=words)
@@ -184,12 +196,16 @@ async def opt_out(contact_id: str, request: PageRequest, kernel: Kernel, caller:
 
 
 @get("/contacts/{contact_id:str}/opt-in", scope=Scope.CONTACTS_WRITE, include_in_schema=False)
-async def show_opt_in(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_opt_in(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return pages.render(request, "contacts/opt_in.html", contact=await _read(kernel, caller, contact_id), words=words)
 
 
 @post("/contacts/{contact_id:str}/opt-in", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def do_opt_in(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def do_opt_in(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _read(kernel, caller, contact_id)
     values = await pages.form(request)
     try:
@@ -205,7 +221,9 @@ async def do_opt_in(contact_id: str, request: PageRequest, kernel: Kernel, calle
 
 
 @post("/contacts/{contact_id:str}/delete", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def delete_contact(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def delete_contact(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     row = await _read(kernel, caller, contact_id)
     if not await _confirmed(request):
         return pages.render(request, "contacts/confirm.html", act="delete", contact=row, words=words)
@@ -217,7 +235,9 @@ async def delete_contact(contact_id: str, request: PageRequest, kernel: Kernel, 
 
 
 @post("/contacts/{contact_id:str}/lists", scope=Scope.CONTACTS_WRITE, include_in_schema=False, status_code=200)
-async def put_on_list(contact_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def put_on_list(
+    contact_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     values = await pages.form(request)
     row = await _read(kernel, caller, contact_id)
 
@@ -244,7 +264,9 @@ async def put_on_list(contact_id: str, request: PageRequest, kernel: Kernel, cal
     include_in_schema=False,
     status_code=200,
 )
-async def take_off_list(contact_id: str, list_id: str, kernel: Kernel, caller: Caller) -> Page:
+async def take_off_list(
+    contact_id: FromPath[str], list_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     await kernel.db.write(lists.remove, caller, ids.parse("lst", list_id), ids.parse("con", contact_id))
     return pages.redirect(f"/contacts/{contact_id}", ("ok", _("Taken off the list.")))
 

@@ -128,7 +128,11 @@ def time_zones() -> tuple[str, ...]:
 
 
 def show_datetime(moment: int, style: Style = "medium", zone: str | None = None) -> str:
-    """Date and time of milliseconds UTC, in the zone of now or the one given."""
+    """Date and time of milliseconds UTC, in the zone of now or the one given. `short` is a medium date without seconds: an all
+    numeric date reads differently on both sides of the Atlantic."""
+    if style == "short":
+        joined = str(dates.get_datetime_format("medium", locale=_locale()))
+        return joined.replace("{1}", show_date(moment, zone=zone)).replace("{0}", show_time(moment, zone=zone)).replace("'", "")
     return dates.format_datetime(_local(moment, zone), style, locale=_locale())
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -78,7 +80,13 @@ class BatchView(msgspec.Struct, frozen=True):
     status_code=202,
     responses={202: ResponseSpec(Accepted, generate_examples=False, description="Stored; it will be sent.")},
 )
-async def send_message(data: SendMessage, kernel: Kernel, caller: Caller, once: Once, dispatcher: Dispatcher) -> Response[Any]:
+async def send_message(
+    data: JSONBody[SendMessage],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Response[Any]:
     """Takes one message in. When the answer is 202 the message is on disk and goes out as the session's pacing allows; what
     becomes of it comes as events. Send an `Idempotency-Key` and repeat the request until it is answered: it is sent once."""
     draft = enqueue.check(data, caller.region, kernel.http.check_url)
@@ -87,16 +95,16 @@ async def send_message(data: SendMessage, kernel: Kernel, caller: Caller, once: 
 
 @get("/api/v1/messages", scope=Scope.MESSAGES_READ, tags=TAGS, summary="List messages")
 async def list_messages(
-    kernel: Kernel,
-    caller: Caller,
-    session: str | None = None,
-    batch: str | None = None,
-    contact: str | None = None,
-    address: str | None = None,
-    direction: Direction | None = None,
-    status: MessageStatus | None = None,
-    limit: int | None = None,
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    session: FromQuery[str | None] = None,
+    batch: FromQuery[str | None] = None,
+    contact: FromQuery[str | None] = None,
+    address: FromQuery[str | None] = None,
+    direction: FromQuery[Direction | None] = None,
+    status: FromQuery[MessageStatus | None] = None,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> MessagePage:
     """Newest first, filtered by session, batch, contact, address, direction or status."""
     wanted = paging.window(limit, cursor)
@@ -117,7 +125,7 @@ async def list_messages(
 
 
 @get("/api/v1/messages/{message_id:str}", scope=Scope.MESSAGES_READ, tags=TAGS, summary="Get a message")
-async def get_message(message_id: str, kernel: Kernel, caller: Caller) -> MessageView:
+async def get_message(message_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> MessageView:
     """One message with its state and, while it is kept, its content."""
     row = await kernel.db.read(store.message, caller.account_id, ids.parse("msg", message_id))
     if row is None:
@@ -128,13 +136,13 @@ async def get_message(message_id: str, kernel: Kernel, caller: Caller) -> Messag
 @post(
     "/api/v1/messages/{message_id:str}/cancel", scope=Scope.MESSAGES_SEND, tags=TAGS, summary="Cancel a message", status_code=204
 )
-async def cancel_message(message_id: str, kernel: Kernel, caller: Caller) -> None:
+async def cancel_message(message_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> None:
     """Takes back a message that was not sent yet; 409 when it is too late."""
     await kernel.db.write(enqueue.cancel, caller, ids.parse("msg", message_id))
 
 
 @get("/api/v1/batches/{batch_id:str}", scope=Scope.MESSAGES_READ, tags=TAGS, summary="Get a batch")
-async def get_batch(batch_id: str, kernel: Kernel, caller: Caller) -> BatchView:
+async def get_batch(batch_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> BatchView:
     """How far a batch is."""
     row = await kernel.db.read(batch_store.batch, caller.account_id, ids.parse("bat", batch_id))
     if row is None:
@@ -143,7 +151,7 @@ async def get_batch(batch_id: str, kernel: Kernel, caller: Caller) -> BatchView:
 
 
 @get("/api/v1/sessions/{session_id:str}/pacing", scope=Scope.SESSIONS_READ, tags=["Sessions"], summary="Get the pacing policy")
-async def get_pacing(session_id: str, kernel: Kernel, caller: Caller) -> PolicyView:
+async def get_pacing(session_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> PolicyView:
     """The session's policy with all its numbers, and why and until when it waits now."""
     return await kernel.db.read(policy_change.show, caller.account_id, ids.parse("ses", session_id))
 
@@ -156,7 +164,11 @@ async def get_pacing(session_id: str, kernel: Kernel, caller: Caller) -> PolicyV
     status_code=200,
 )
 async def choose_pacing(
-    session_id: str, data: policy_change.PolicyChange, kernel: Kernel, caller: Caller, dispatcher: Dispatcher
+    session_id: FromPath[str],
+    data: JSONBody[policy_change.PolicyChange],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
 ) -> PolicyView:
     """A named policy, or `custom` with its numbers. `unpaced` is for the sandbox alone."""
     number = ids.parse("ses", session_id)

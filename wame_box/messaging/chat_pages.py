@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -59,13 +61,24 @@ async def _page(
 
 @get("/chats/{session_id:str}/{address:str}", scope=Scope.MESSAGES_READ, include_in_schema=False)
 async def show_chat(
-    session_id: str, address: str, request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None
+    session_id: FromPath[str],
+    address: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    cursor: FromQuery[str | None] = None,
 ) -> Page:
     return await _page(session_id, address, request, kernel, caller, cursor)
 
 
 @get("/chats/{session_id:str}/{address:str}/bubbles", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_bubbles(session_id: str, address: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_bubbles(
+    session_id: FromPath[str],
+    address: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+) -> Page:
     """The newest bubbles alone, for the live page."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
     shown = await _conversation(session, address, kernel, caller, None)
@@ -74,7 +87,12 @@ async def show_bubbles(session_id: str, address: str, request: PageRequest, kern
 
 @post("/chats/{session_id:str}/{address:str}", scope=Scope.MESSAGES_SEND, include_in_schema=False, status_code=200)
 async def answer(
-    session_id: str, address: str, request: PageRequest, kernel: Kernel, caller: Caller, dispatcher: Dispatcher
+    session_id: FromPath[str],
+    address: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
 ) -> Page:
     values = {"session": session_id, "to": address, "text": (await pages.form(request)).get("text", "")}
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -45,12 +47,20 @@ async def _page(session_id: str, request: PageRequest, kernel: Kernel, caller: C
 
 
 @get("/sessions/{session_id:str}/pacing", scope=Scope.SESSIONS_READ, include_in_schema=False)
-async def show_pacing(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_pacing(
+    session_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _page(session_id, request, kernel, caller)
 
 
 @post("/sessions/{session_id:str}/pacing", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def change_pacing(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, dispatcher: Dispatcher) -> Page:
+async def change_pacing(
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Page:
     values = await pages.form(request)
     try:
         wish = _wish(values)

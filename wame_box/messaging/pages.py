@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -83,14 +85,16 @@ async def _log(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str
 
 
 @get("/messages", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_messages(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None) -> Page:
+async def show_messages(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], cursor: FromQuery[str | None] = None
+) -> Page:
     shown = await _log(request, kernel, caller, cursor)
     every = await kernel.db.read(sessions.sessions_of, caller.account_id, paging.Window(limit=paging.MOST))
     return pages.render(request, "messaging/messages.html", sessions=every, **shown)
 
 
 @get("/messages/rows", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_rows(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     """The newest rows alone, for the live page."""
     return pages.render(request, "messaging/rows.html", **await _log(request, kernel, caller, None))
 
@@ -106,18 +110,24 @@ async def _message(message_id: str, kernel: Kernel, caller: Caller) -> dict[str,
 
 
 @get("/messages/{message_id:str}", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_message(message_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_message(
+    message_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return pages.render(request, "messaging/message.html", **await _message(message_id, kernel, caller))
 
 
 @get("/messages/{message_id:str}/state", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_state(message_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_state(
+    message_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     """The part of a message's page that changes."""
     return pages.render(request, "messaging/state.html", **await _message(message_id, kernel, caller))
 
 
 @post("/messages/{message_id:str}/cancel", scope=Scope.MESSAGES_SEND, include_in_schema=False, status_code=200)
-async def cancel_message(message_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def cancel_message(
+    message_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     path = f"/messages/{message_id}"
     if (await pages.form(request)).get("confirmed") != "1":
         return pages.render(request, "messaging/cancel.html", path=path)
@@ -145,12 +155,23 @@ async def _send_page(request: PageRequest, kernel: Kernel, caller: Caller, statu
 
 
 @get("/send", scope=Scope.MESSAGES_SEND, include_in_schema=False)
-async def show_send(request: PageRequest, kernel: Kernel, caller: Caller, to: str = "", session: str = "") -> Page:
+async def show_send(
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    to: FromQuery[str] = "",
+    session: FromQuery[str] = "",
+) -> Page:
     return await _send_page(request, kernel, caller, to=to, session=session)
 
 
 @post("/send", scope=Scope.MESSAGES_SEND, include_in_schema=False, status_code=200)
-async def do_send(request: PageRequest, kernel: Kernel, caller: Caller, dispatcher: Dispatcher) -> Page:
+async def do_send(
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    dispatcher: NamedDependency[Dispatcher],
+) -> Page:
     values = await pages.form(request)
     try:
         wish = read_form(values, caller.time_zone, kernel.clock.now())

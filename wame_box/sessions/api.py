@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
 from wame_box.accounts.models import Caller
@@ -55,7 +57,13 @@ class CheckedNumbers(msgspec.Struct, frozen=True):
         201: ResponseSpec(SessionView, generate_examples=False, description="Stored; its engine starts and shows a QR code.")
     },
 )
-async def post_session(data: NewSession, kernel: Kernel, caller: Caller, once: Once, supervisor: Supervisor) -> Response[Any]:
+async def post_session(
+    data: JSONBody[NewSession],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[Any]:
     """Adds a number to the box. Its QR code is at `/qr`, `/qr.png`, `/qr.svg` and on the stream `/qr/stream`, and comes as the
     event `session.qr`; scan it with the phone of the number."""
 
@@ -66,21 +74,30 @@ async def post_session(data: NewSession, kernel: Kernel, caller: Caller, once: O
 
 
 @get("/api/v1/sessions", scope=Scope.SESSIONS_READ, tags=TAGS, summary="List sessions")
-async def get_sessions(kernel: Kernel, caller: Caller, limit: int | None = None, cursor: str | None = None) -> SessionPage:
+async def get_sessions(
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
+) -> SessionPage:
     """Newest first."""
     rows, after = await kernel.db.read(list_sessions, caller.account_id, paging.window(limit, cursor))
     return SessionPage([SessionView.of(row) for row in rows], after)
 
 
 @get("/api/v1/sessions/{session_id:str}", scope=Scope.SESSIONS_READ, tags=TAGS, summary="A session")
-async def get_session(session_id: str, kernel: Kernel, caller: Caller) -> SessionView:
+async def get_session(session_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> SessionView:
     """Its state now; `reason` tells why it is in it."""
     return SessionView.of(await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id)))
 
 
 @patch("/api/v1/sessions/{session_id:str}", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="Change a session")
 async def patch_session(
-    session_id: str, data: SessionChanges, kernel: Kernel, caller: Caller, supervisor: Supervisor
+    session_id: FromPath[str],
+    data: JSONBody[SessionChanges],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
 ) -> SessionView:
     """Another name, or another pacing policy; what is left out stays."""
     changed = await kernel.db.write(change_session, caller, ids.parse("ses", session_id), data, supervisor)
@@ -88,13 +105,24 @@ async def patch_session(
 
 
 @delete("/api/v1/sessions/{session_id:str}", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="Delete a session")
-async def remove_session(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> None:
+async def remove_session(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> None:
     """Unlinks the number and takes the session from every list. Its messages stay in the statistics."""
     await kernel.db.write(delete_session, caller, ids.parse("ses", session_id), supervisor)
 
 
 @post("/api/v1/sessions/{session_id:str}/start", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="Start", status_code=202)
-async def post_start(session_id: str, kernel: Kernel, caller: Caller, once: Once, supervisor: Supervisor) -> Response[Any]:
+async def post_start(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[Any]:
     """Switches the session on: it connects, or shows a QR code when it is not linked. One that runs goes on."""
 
     def start(tx: Tx) -> SessionView:
@@ -104,7 +132,13 @@ async def post_start(session_id: str, kernel: Kernel, caller: Caller, once: Once
 
 
 @post("/api/v1/sessions/{session_id:str}/stop", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="Stop", status_code=202)
-async def post_stop(session_id: str, kernel: Kernel, caller: Caller, once: Once, supervisor: Supervisor) -> Response[Any]:
+async def post_stop(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[Any]:
     """Switches the session off. It stays linked, and what waits to be sent waits on."""
 
     def stop(tx: Tx) -> SessionView:
@@ -114,7 +148,13 @@ async def post_stop(session_id: str, kernel: Kernel, caller: Caller, once: Once,
 
 
 @post("/api/v1/sessions/{session_id:str}/unlink", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="Unlink", status_code=202)
-async def post_unlink(session_id: str, kernel: Kernel, caller: Caller, once: Once, supervisor: Supervisor) -> Response[Any]:
+async def post_unlink(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[Any]:
     """Takes this box off the phone's linked devices. Start the session to link it again."""
 
     def unlink(tx: Tx) -> SessionView:
@@ -127,7 +167,12 @@ async def post_unlink(session_id: str, kernel: Kernel, caller: Caller, once: Onc
 
 
 @get("/api/v1/sessions/{session_id:str}/qr", scope=Scope.SESSIONS_WRITE, tags=TAGS, summary="The QR code as text")
-async def get_qr(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> QrView:
+async def get_qr(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> QrView:
     """The code to scan now; it changes every 20 to 60 seconds. 409 `not_pairing` when there is none."""
     return QrView.of(await pairing.current_qr(kernel, supervisor, caller.account_id, ids.parse("ses", session_id)))
 
@@ -139,7 +184,12 @@ async def get_qr(session_id: str, kernel: Kernel, caller: Caller, supervisor: Su
     summary="The QR code as PNG",
     media_type="image/png",
 )
-async def get_qr_png(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Response[bytes]:
+async def get_qr_png(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[bytes]:
     """A picture of the code to scan now. 409 `not_pairing` when there is none."""
     shown = await pairing.current_qr(kernel, supervisor, caller.account_id, ids.parse("ses", session_id))
     return Response(pairing.as_png(shown.text), media_type="image/png", headers=FRESH)
@@ -152,7 +202,12 @@ async def get_qr_png(session_id: str, kernel: Kernel, caller: Caller, supervisor
     summary="The QR code as SVG",
     media_type="image/svg+xml",
 )
-async def get_qr_svg(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Response[bytes]:
+async def get_qr_svg(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Response[bytes]:
     """A drawing of the code to scan now, crisp in every size. 409 `not_pairing` when there is none."""
     shown = await pairing.current_qr(kernel, supervisor, caller.account_id, ids.parse("ses", session_id))
     return Response(pairing.as_svg(shown.text), media_type="image/svg+xml", headers=FRESH)
@@ -165,7 +220,12 @@ async def get_qr_svg(session_id: str, kernel: Kernel, caller: Caller, supervisor
     summary="The QR codes as a stream",
     media_type="text/event-stream",
 )
-async def stream_qr(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Stream:
+async def stream_qr(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Stream:
     """Server-sent events: `qr` {qr, expires_at, svg} for each new code, `status` {status, reason, number} for each change. It
     ends once the session is connected, or its pairing is over."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
@@ -180,7 +240,13 @@ async def stream_qr(session_id: str, kernel: Kernel, caller: Caller, supervisor:
     summary="Are these numbers on WhatsApp?",
     status_code=200,
 )
-async def post_check(session_id: str, data: Numbers, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> CheckedNumbers:
+async def post_check(
+    session_id: FromPath[str],
+    data: JSONBody[Numbers],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> CheckedNumbers:
     """Asks WhatsApp through a connected session. At most 50 numbers at once. 409 `not_connected` when it is away."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
     numbers = [_number(number, place) for place, number in enumerate(data.numbers)]

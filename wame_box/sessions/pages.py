@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -41,12 +43,14 @@ async def _list(kernel: Kernel, caller: Caller, cursor: str | None) -> dict[str,
 
 
 @get("/sessions", scope=Scope.SESSIONS_READ, include_in_schema=False)
-async def show_sessions(request: PageRequest, kernel: Kernel, caller: Caller, cursor: str | None = None) -> Page:
+async def show_sessions(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], cursor: FromQuery[str | None] = None
+) -> Page:
     return pages.render(request, "sessions/index.html", **await _list(kernel, caller, cursor))
 
 
 @get("/sessions/rows", scope=Scope.SESSIONS_READ, include_in_schema=False)
-async def show_rows(request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_rows(request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Page:
     """The table alone, for the live page."""
     return pages.render(request, "sessions/rows.html", **await _list(kernel, caller, None))
 
@@ -56,12 +60,17 @@ def _new_page(request: PageRequest, supervisor: Supervisor, status: int = 200, *
 
 
 @get("/sessions/new", scope=Scope.SESSIONS_WRITE, include_in_schema=False)
-async def show_new(request: PageRequest, supervisor: Supervisor) -> Page:
+async def show_new(request: PageRequest, supervisor: NamedDependency[Supervisor]) -> Page:
     return _new_page(request, supervisor)
 
 
 @post("/sessions", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def add_session(request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Page:
+async def add_session(
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Page:
     values = await pages.form(request)
     try:
         wish = NewSession(values.get("name", ""), _engine(values.get("engine", "")), values.get("policy") or None)
@@ -124,14 +133,24 @@ async def _page(
 
 @get("/sessions/{session_id:str}", scope=Scope.SESSIONS_READ, include_in_schema=False)
 async def show_session(
-    session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor, world: SandboxWorld
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+    world: NamedDependency[SandboxWorld],
 ) -> Page:
     return await _page(session_id, request, kernel, caller, supervisor, world)
 
 
 @get("/sessions/{session_id:str}/state", scope=Scope.SESSIONS_READ, include_in_schema=False)
 async def show_state(
-    session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor, world: SandboxWorld
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+    world: NamedDependency[SandboxWorld],
 ) -> Page:
     """The part of a session's page that changes."""
     return pages.render(request, "sessions/state.html", **await _state(session_id, kernel, caller, supervisor, world))
@@ -139,7 +158,12 @@ async def show_state(
 
 @post("/sessions/{session_id:str}/name", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
 async def rename(
-    session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor, world: SandboxWorld
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+    world: NamedDependency[SandboxWorld],
 ) -> Page:
     values = await pages.form(request)
     changes = SessionChanges(name=values.get("name", ""))
@@ -164,12 +188,20 @@ async def _knobs_page(
 
 
 @get("/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, include_in_schema=False)
-async def show_knobs(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller) -> Page:
+async def show_knobs(
+    session_id: FromPath[str], request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]
+) -> Page:
     return await _knobs_page(session_id, request, kernel, caller)
 
 
 @post("/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def change_knobs(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def change_knobs(
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     values = await pages.form(request)
     try:
         await kernel.db.write(turn_knobs, caller, ids.parse("ses", session_id), changes_of(values), world)
@@ -182,7 +214,12 @@ async def change_knobs(session_id: str, request: PageRequest, kernel: Kernel, ca
 
 
 @post("/sessions/{session_id:str}/start", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def start(session_id: str, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Page:
+async def start(
+    session_id: FromPath[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Page:
     await kernel.db.write(start_session, caller, ids.parse("ses", session_id), supervisor)
     return pages.redirect(f"/sessions/{session_id}")
 
@@ -196,7 +233,13 @@ async def _confirmed(session_id: str, request: PageRequest, kernel: Kernel, call
 
 
 @post("/sessions/{session_id:str}/stop", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def stop(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Page:
+async def stop(
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Page:
     if (question := await _confirmed(session_id, request, kernel, caller, "stop")) is not None:
         return question
     await kernel.db.write(stop_session, caller, ids.parse("ses", session_id), supervisor)
@@ -204,7 +247,13 @@ async def stop(session_id: str, request: PageRequest, kernel: Kernel, caller: Ca
 
 
 @post("/sessions/{session_id:str}/unlink", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def unlink(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Page:
+async def unlink(
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Page:
     if (question := await _confirmed(session_id, request, kernel, caller, "unlink")) is not None:
         return question
     await kernel.db.write(unlink_session, caller, ids.parse("ses", session_id), supervisor)
@@ -212,7 +261,13 @@ async def unlink(session_id: str, request: PageRequest, kernel: Kernel, caller: 
 
 
 @post("/sessions/{session_id:str}/delete", scope=Scope.SESSIONS_WRITE, include_in_schema=False, status_code=200)
-async def remove(session_id: str, request: PageRequest, kernel: Kernel, caller: Caller, supervisor: Supervisor) -> Page:
+async def remove(
+    session_id: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    supervisor: NamedDependency[Supervisor],
+) -> Page:
     if (question := await _confirmed(session_id, request, kernel, caller, "delete")) is not None:
         return question
     await kernel.db.write(delete_session, caller, ids.parse("ses", session_id), supervisor)

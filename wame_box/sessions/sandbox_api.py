@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -134,19 +136,21 @@ class LedgerPage(msgspec.Struct, frozen=True):
 
 
 @get("/api/v1/sandbox/phones", scope=Scope.SESSIONS_READ, tags=TAGS, summary="List virtual phones")
-async def get_phones(caller: Caller, world: SandboxWorld) -> PhoneList:
+async def get_phones(caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]) -> PhoneList:
     """Your own phones, then customers' phones that were used by hand. Every other number is a customer's phone that is on."""
     return PhoneList([PhoneView.of(phone, world) for phone in await phones.list_phones(world, caller.account_id)])
 
 
 @post("/api/v1/sandbox/phones", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Add a virtual phone", status_code=201)
-async def post_phone(data: NewPhone, caller: Caller, world: SandboxWorld) -> PhoneView:
+async def post_phone(
+    data: JSONBody[NewPhone], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> PhoneView:
     """A phone of your own, which can scan a session's QR code. 409 `phone_exists` when there is one with this number."""
     return PhoneView.of(await phones.add_phone(world, caller.account_id, data.name, data.number), world)
 
 
 @get("/api/v1/sandbox/phones/{number:str}", scope=Scope.SESSIONS_READ, tags=TAGS, summary="A virtual phone")
-async def get_phone(number: str, caller: Caller, world: SandboxWorld) -> PhoneView:
+async def get_phone(number: FromPath[str], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]) -> PhoneView:
     """Its state, and the sessions linked to it."""
     return PhoneView.of(await phones.need_phone(world, caller.account_id, number), world)
 
@@ -158,7 +162,9 @@ async def get_phone(number: str, caller: Caller, world: SandboxWorld) -> PhoneVi
     summary="Scan a QR code",
     status_code=200,
 )
-async def post_scan(number: str, data: Scan, caller: Caller, world: SandboxWorld) -> Scanned:
+async def post_scan(
+    number: FromPath[str], data: JSONBody[Scan], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> Scanned:
     """The phone scans the code and links the session that shows it. The answer comes when it is linked."""
     session_id = await phones.scan(world, caller.account_id, number, data.qr)
     return Scanned(ids.show("ses", session_id), phones.check_number(number))
@@ -171,7 +177,9 @@ async def post_scan(number: str, data: Scan, caller: Caller, world: SandboxWorld
     summary="Switch a phone on or off, lose it, have it banned",
     status_code=200,
 )
-async def post_state(number: str, data: StateChange, caller: Caller, world: SandboxWorld) -> PhoneView:
+async def post_state(
+    number: FromPath[str], data: JSONBody[StateChange], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> PhoneView:
     """A customer's phone that is `off` gets nothing until it is `on` again. Your own phone may be off: linked devices go on.
     One that is `lost` removes them, one that is `banned` can't send; `on` restores it."""
     return PhoneView.of(await phones.set_state(world, caller.account_id, number, data.state), world)
@@ -184,7 +192,13 @@ async def post_state(number: str, data: StateChange, caller: Caller, world: Sand
     summary="Read what came",
     status_code=200,
 )
-async def post_read(number: str, data: ReadWish, kernel: Kernel, caller: Caller, world: SandboxWorld) -> ReadCount:
+async def post_read(
+    number: FromPath[str],
+    data: JSONBody[ReadWish],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> ReadCount:
     """The customer reads what was delivered, in the chat with one session or in all."""
     session_id = ids.parse("ses", data.session) if data.session else None
     if session_id is not None:
@@ -194,13 +208,13 @@ async def post_read(number: str, data: ReadWish, kernel: Kernel, caller: Caller,
 
 @get("/api/v1/sandbox/phones/{number:str}/messages", scope=Scope.MESSAGES_READ, tags=TAGS, summary="What is on a phone")
 async def get_phone_messages(
-    number: str,
-    session: str,
-    kernel: Kernel,
-    caller: Caller,
-    world: SandboxWorld,
-    limit: int | None = None,
-    cursor: str | None = None,
+    number: FromPath[str],
+    session: FromQuery[str],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> PhoneMessagePage:
     """The chat of a customer's phone with a session, newest first. At most 500 messages a chat are kept, for a week."""
     found = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session))
@@ -210,7 +224,13 @@ async def get_phone_messages(
 
 
 @post("/api/v1/sandbox/messages", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Write as a customer", status_code=201)
-async def post_message(data: CustomerMessage, kernel: Kernel, caller: Caller, once: Once, world: SandboxWorld) -> PhoneMessage:
+async def post_message(
+    data: JSONBody[CustomerMessage],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    world: NamedDependency[SandboxWorld],
+) -> PhoneMessage:
     """A customer's phone sends a text to a session's number; it comes in as any message does."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", data.session))
     sent = await phones.write(world, caller.account_id, session.id, data.number, data.text, once.key)
@@ -218,7 +238,7 @@ async def post_message(data: CustomerMessage, kernel: Kernel, caller: Caller, on
 
 
 @get("/api/v1/sessions/{session_id:str}/sandbox", scope=Scope.SESSIONS_READ, tags=TAGS, summary="The knobs of a session")
-async def get_knobs(session_id: str, kernel: Kernel, caller: Caller) -> Knobs:
+async def get_knobs(session_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> Knobs:
     """How the little world of this session behaves."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
     if session.engine is not EngineKind.SANDBOX:
@@ -227,19 +247,25 @@ async def get_knobs(session_id: str, kernel: Kernel, caller: Caller) -> Knobs:
 
 
 @patch("/api/v1/sessions/{session_id:str}/sandbox", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Turn the knobs")
-async def patch_knobs(session_id: str, data: KnobChanges, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Knobs:
+async def patch_knobs(
+    session_id: FromPath[str],
+    data: JSONBody[KnobChanges],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Knobs:
     """Delays, rates, answers and the network of one session; what is left out stays. It holds for the next message."""
     return await kernel.db.write(turn_knobs, caller, ids.parse("ses", session_id), data, world)
 
 
 @get("/api/v1/sandbox/ledger", scope=Scope.SESSIONS_READ, tags=TAGS, summary="The ledger")
 async def get_ledger(
-    kernel: Kernel,
-    caller: Caller,
-    world: SandboxWorld,
-    session: str | None = None,
-    limit: int | None = None,
-    cursor: str | None = None,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+    session: FromQuery[str | None] = None,
+    limit: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
 ) -> LedgerPage:
     """Every attempt to send, oldest first, as the server saw it: to count what was lost or sent twice. At most 1,000 a page."""
     session_id = ids.parse("ses", session) if session else None

@@ -7,6 +7,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
@@ -93,12 +95,16 @@ async def _index(
 
 
 @get("/sandbox", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_phones(request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def show_phones(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> Page:
     return await _index(request, kernel, caller, world)
 
 
 @post("/sandbox/phones", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def add_phone(request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def add_phone(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> Page:
     """With `session`, the new phone opens ready to scan that session's code."""
     values = await pages.form(request)
     try:
@@ -109,7 +115,9 @@ async def add_phone(request: PageRequest, kernel: Kernel, caller: Caller, world:
 
 
 @post("/sandbox/messages", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def write_first(request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def write_first(
+    request: PageRequest, kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> Page:
     """A customer writes, whether somebody wrote to him before or not."""
     values = await pages.form(request)
     try:
@@ -175,12 +183,24 @@ def _is_on_phone(message: ChatMessage, phone: Phone) -> bool:
 
 
 @get("/sandbox/{number:str}", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_phone(number: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def show_phone(
+    number: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     return pages.render(request, "sandbox/phone.html", **await _screen(number, request, kernel, caller, world))
 
 
 @get("/sandbox/{number:str}/screen", scope=Scope.MESSAGES_READ, include_in_schema=False)
-async def show_screen(number: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def show_screen(
+    number: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     """The part of a phone's page that changes."""
     return pages.render(request, "sandbox/screen.html", **await _screen(number, request, kernel, caller, world))
 
@@ -193,7 +213,13 @@ async def _refused(
 
 
 @post("/sandbox/{number:str}/scan", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def scan(number: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def scan(
+    number: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     text = (await pages.form(request)).get("qr", "")
     try:
         session_id = await phones.scan(world, caller.account_id, number, text)
@@ -205,7 +231,13 @@ async def scan(number: str, request: PageRequest, kernel: Kernel, caller: Caller
 
 
 @post("/sandbox/{number:str}/messages", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def write(number: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def write(
+    number: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     """The customer of the open chat writes: on his own phone, or looked at from the owner's."""
     values = await pages.form(request)
     session_id = ids.parse("ses", values.get("session", ""))
@@ -219,7 +251,13 @@ async def write(number: str, request: PageRequest, kernel: Kernel, caller: Calle
 
 
 @post("/sandbox/{number:str}/read", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def read(number: str, request: PageRequest, kernel: Kernel, caller: Caller, world: SandboxWorld) -> Page:
+async def read(
+    number: FromPath[str],
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    world: NamedDependency[SandboxWorld],
+) -> Page:
     values = await pages.form(request)
     session_id = ids.parse("ses", values.get("session", ""))
     customer = values.get("chat") or number
@@ -231,7 +269,9 @@ async def read(number: str, request: PageRequest, kernel: Kernel, caller: Caller
 
 
 @post("/sandbox/{number:str}/state", scope=Scope.SANDBOX_WRITE, include_in_schema=False, status_code=200)
-async def change_state(number: str, request: PageRequest, caller: Caller, world: SandboxWorld) -> Page:
+async def change_state(
+    number: FromPath[str], request: PageRequest, caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
+) -> Page:
     values = await pages.form(request)
     phone = await phones.need_phone(world, caller.account_id, number)
     try:
