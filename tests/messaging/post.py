@@ -199,7 +199,7 @@ async def open_post_house(folder: Path) -> AsyncIterator[tuple[House, FakeClock,
 
 async def open_post(house: House, clock: FakeClock, wire: Wire, policy: str = "unpaced") -> Post:
     """A new account with a connected session of its own. The sessions of tests before are cut off, the wire is swept."""
-    for engine in wire.engines.values():
+    for engine in list(wire.engines.values()):
         await engine.drop()
     wire.engines.clear()
     wire.script.clear()
