@@ -202,6 +202,19 @@ async def test_wakes_run_after_the_commit_and_never_for_what_was_rolled_back(db:
     assert woken == ["a"]
 
 
+async def test_a_wake_that_fails_silences_no_other(db: Database) -> None:
+    woken: list[str] = []
+
+    def unit(tx: Tx) -> None:
+        tx.after_commit(lambda: woken.append("before"))
+        tx.after_commit(lambda: woken[9])  # type: ignore[arg-type,return-value]
+        tx.after_commit(lambda: woken.append("after"))
+
+    await db.write(unit)
+    await asyncio.sleep(0)
+    assert woken == ["before", "after"]
+
+
 async def test_core_reactions_fall_with_the_transaction_and_followers_alone(db: Database, fake_clock: FakeClock) -> None:
     broken = True
 

@@ -13,6 +13,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+LONGEST_NAP = 30 * SECOND
 
 
 class Clock(Protocol):
@@ -31,7 +32,9 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
     async def sleep_until(self, moment: int) -> None:
-        await self.sleep(moment - self.now())
+        # In parts: the machine's clock may be set, or stand still with the machine, while the loop's own goes on.
+        while (left := moment - self.now()) > 0:
+            await self.sleep(min(left, LONGEST_NAP))
 
     async def sleep(self, milliseconds: int) -> None:
         await asyncio.sleep(max(0, milliseconds) / 1000)

@@ -337,9 +337,11 @@ class Database:
 def _resolve(group: list[_Unit]) -> None:
     for unit in group:
         unit.settle(unit.result, unit.error)
-    for unit in group:
-        for wake in unit.wakes:
+    for wake in [wake for unit in group for wake in unit.wakes]:
+        try:
             wake()
+        except Exception:  # one that fails must not silence those of other callers
+            log.exception("database.wake_failed")
 
 
 def _as_storage_error(error: BaseException) -> BaseException:
