@@ -96,6 +96,20 @@ async def test_an_engine_halted_before_it_began_can_be_launched_again(stage: Sta
     assert stage.supervisor.engine(session.id) is not None
 
 
+async def test_an_engine_that_cannot_even_be_made_is_tried_again(
+    stage: Stage, owner: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = await stage.linked(owner)
+    await stage.supervisor.halt(session.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(SandboxEngine, "__init__", lambda *_: 1 / 0)
+        await stage.supervisor.launch(session.id)
+        await stage.rest()
+        assert stage.supervisor.running() == [session.id]
+    await stage.play(MINUTE)
+    assert stage.supervisor.engine(session.id) is not None
+
+
 async def test_whoever_waits_for_a_connection_is_told_once(stage: Stage, owner: Caller) -> None:
     told: list[int] = []
     stage.supervisor.on_connected.append(told.append)

@@ -55,6 +55,10 @@ class Runner:
                     return
             except StorageFailed as error:  # the disk may be freed; nobody would start the session again but we
                 log.error("session.not_stored", session_id=self.session_id, error=str(error)[:200])
+            except Exception as error:  # nor after a bug
+                log.error("session.runner_failed", session_id=self.session_id, exc_info=error)
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
             failures = 1 if self._clock.now() - began > STEADY_AFTER else failures + 1
             await self._clock.sleep(pause(failures, self._rng))
 
@@ -70,7 +74,7 @@ class Runner:
 
     async def _run_once(self, session: Session, door: asyncio.Semaphore) -> str | None:
         """One life of an engine. Returns why it must be started again, None when it came to its end by itself."""
-        self.presence.over = False
+        self.presence.over = self.presence.connected = False  # a late commit of the last engine may have set them
         self.presence.engine = engine = self._factory(context_of(session, self.outlet))
         try:
             async with door:

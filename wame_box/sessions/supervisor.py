@@ -107,10 +107,11 @@ class Supervisor:
 
     async def unlink(self, session_id: int) -> None:
         """Takes the device off WhatsApp's list, whether the engine runs or not, and stops the engine."""
-        session = await self._db.read(store.any_session_row, session_id)
-        if session is None or session.engine not in self._engines:
-            return
+        # The lock comes first: a launch that was asked for later must find the old engine gone.
         async with self._locks.setdefault(session_id, asyncio.Lock()):
+            session = await self._db.read(store.any_session_row, session_id)
+            if session is None or session.engine not in self._engines:
+                return
             try:
                 await (self._running_engine(session_id) or self._idle_engine(session)).logout()
             finally:
