@@ -57,6 +57,9 @@ class Campaigns:
             except StorageFailed:
                 log.warning("campaigns.storage_failed")
                 await self._kernel.clock.sleep(5 * SECOND)
+            except Exception as error:  # such as a read that the disk refused: nobody else would go on
+                log.error("campaigns.failed", exc_info=error)
+                await self._kernel.clock.sleep(5 * SECOND)
 
     async def _start_due(self) -> int | None:
         """Starts what is due. Returns when the next one is."""
