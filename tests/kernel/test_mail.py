@@ -5,11 +5,13 @@ import email
 import email.policy
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wame_box.kernel.clock import MINUTE, FakeClock
 from wame_box.kernel.db import Database, Tx
+from wame_box.kernel.errors import StorageFailed
 from wame_box.kernel.mail import MailSender, is_mail_address, queue_mail
 from wame_box.kernel.migrations import migrate
 from wame_box.kernel.settings import Mail
@@ -231,3 +233,24 @@ async def test_the_loop_wakes_for_a_new_mail_and_for_a_retry(
         running.cancel()  # while the server's answer is on its way
         await asyncio.wait({running}, timeout=5)
     assert running.cancelled()
+
+
+async def test_a_full_disk_does_not_send_a_mail_twice(
+    db: Database, sender: MailSender, office: PostOffice, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail_id = await queue(db)
+    write, refused = db.write, [StorageFailed(True, "full"), StorageFailed(True, "full")]
+
+    async def full(*args: Any, **kwargs: Any) -> Any:
+        if refused:
+            raise refused.pop()
+        return await write(*args, **kwargs)
+
+    monkeypatch.setattr(db, "write", full)
+    sending = asyncio.create_task(sender.send_due())
+    async with asyncio.timeout(5):
+        while not sending.done():
+            clock.advance(MINUTE if clock.next_wake() else 0)
+            await asyncio.sleep(0)
+    assert len(office.mails) == 1
+    assert (await row(db, mail_id))[0] == "sent"

@@ -4,6 +4,7 @@ import asyncio
 import email.policy
 import email.utils
 import re
+from collections.abc import Callable
 from email.message import EmailMessage
 from weakref import WeakSet
 
@@ -94,8 +95,8 @@ class MailSender:
             try:
                 await self.send_due()
                 await self._rest()
-            except StorageFailed as error:
-                log.error("mail.storage_failed", error=str(error))
+            except Exception as error:  # such as a read that the disk refused: nobody else would send the others
+                log.error("mail.loop_failed", exc_info=error)
                 await self._clock.sleep(MINUTE)
 
     async def send_due(self) -> None:
@@ -119,7 +120,7 @@ class MailSender:
     async def _handle(self, mail: QueuedMail) -> None:
         if not self._config.host:
             log.warning("mail.skipped", mail=mail.id, reason="[mail] host is not set")
-            await self._db.write(_finish, mail.id, "skipped", "mail is not configured")
+            await self._keep(_finish, mail.id, "skipped", "mail is not configured")
             return
         try:
             await self._send(mail)
@@ -127,7 +128,7 @@ class MailSender:
             await self._note_failure(mail, error)
             return
         log.info("mail.sent", mail=mail.id)
-        await self._db.write(_finish, mail.id, "sent", None)
+        await self._keep(_finish, mail.id, "sent", None)
 
     async def _send(self, mail: QueuedMail) -> None:
         config = self._config
@@ -149,11 +150,23 @@ class MailSender:
         reason = f"{type(error).__name__}: {error}"[:500]
         if _is_final(error) or mail.attempts >= len(RETRIES):
             log.error("mail.failed", mail=mail.id, error=type(error).__name__)
-            await self._db.write(_finish, mail.id, "failed", reason)
+            await self._keep(_finish, mail.id, "failed", reason)
             return
         wait = RETRIES[mail.attempts]
         log.warning("mail.retry", mail=mail.id, error=type(error).__name__, in_seconds=wait // SECOND)
-        await self._db.write(_retry, mail.id, mail.attempts, self._clock.now() + wait, reason)
+        await self._keep(_retry, mail.id, mail.attempts, self._clock.now() + wait, reason)
+
+    async def _keep(self, fn: Callable[..., None], *args: object) -> None:
+        """Until the disk takes it: a mail whose end is not kept would be sent again and again."""
+        while True:
+            try:
+                await self._db.write(fn, *args)
+            except StorageFailed as error:
+                log.error("mail.storage_failed", error=str(error))
+            else:
+                return
+            await self._clock.sleep(MINUTE)
+            _heed_cancellation()
 
 
 def _heed_cancellation() -> None:
