@@ -34,8 +34,12 @@ async def take(kernel: Kernel, caller: Caller, upload: Upload, starter: Starter 
     kept = False
     try:
         inspection = await asyncio.to_thread(_inspect, kernel, upload.file)
+        kept = True  # a write that is cancelled still commits: then the file stays
         row, known = await kernel.db.write(_keep, caller, upload.file, upload.file_name, inspection, starter)
         kept = not known
+    except Exception:
+        kept = False
+        raise
     finally:
         if not kept:
             await asyncio.shield(asyncio.to_thread(kernel.files.delete, upload.file.name))
