@@ -6,6 +6,7 @@ only as keyed hashes. An attempt that was accepted just before a kill gets its l
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import os
@@ -94,7 +95,11 @@ class Ledger:
             body_hash(content),
             outcome,
         )
-        os.write(self._file, msgspec.json.encode(attempt) + b"\n")
+        line = msgspec.json.encode(attempt) + b"\n"
+        before = os.fstat(self._file).st_size
+        if os.write(self._file, line) != len(line):  # a full disk takes a part, and the next line would be glued to it
+            os.ftruncate(self._file, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def accepted_lately(self) -> set[str]:
         """WhatsApp's ids of the attempts near the end of the file that were accepted."""

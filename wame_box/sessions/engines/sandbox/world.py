@@ -7,6 +7,7 @@ in the ledger. In memory: the codes that wait to be scanned, the engines that ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from wame_box.kernel.clock import DAY, HOUR, Clock
 from wame_box.kernel.db import Database
-from wame_box.kernel.errors import Refused
+from wame_box.kernel.errors import Refused, StorageFailed
 from wame_box.kernel.migrations import migrate
 from wame_box.sessions.engines.sandbox import store
 from wame_box.sessions.engines.sandbox.ledger import Ledger, Outcome
@@ -106,8 +107,9 @@ class SandboxWorld:
     async def _keep_house(self) -> None:
         while True:
             before = self.clock.now() - KEPT_DAYS * DAY
-            while await self.db.write_low(store.purge, before):
-                pass
+            with contextlib.suppress(StorageFailed):
+                while await self.db.write_low(store.purge, before):
+                    pass
             await self.clock.sleep(6 * HOUR)
 
     # -- messages ------------------------------------------------------------------------------------------------------
