@@ -79,9 +79,9 @@ class _Chooser:
                 break
         taken = len(self._claim.messages)
         if self._claim.wait_until is None:
-            self._claim.wait_until = self._next_time(lanes)
             # Whoever was postponed made place for others, who may be due and were not looked at.
             self._claim.more = taken >= self._room or self._postponed
+            self._claim.wait_until = None if self._claim.more else self._next_time(lanes)
         state = msgspec.json.encode(self._state).decode()
         pacing_store.save(self._tx, self._session.id, state, *self._held)
         return self._claim

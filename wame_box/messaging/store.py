@@ -204,15 +204,20 @@ def due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int, limit:
 
 def next_due(sql: Sql, session_id: int, batch_id: int, is_new: bool, now: int) -> int | None:
     """When the next message of one lane becomes due that is not due now."""
-    found: int | None = sql.value(
-        "SELECT min(due_at) FROM messages WHERE session_id = ? AND batch_id = ? AND is_new = ? AND status = 'queued'"
-        " AND due_at > ?",
-        session_id,
-        batch_id,
-        int(is_new),
-        now,
-    )
-    return found
+    # One look into the index for each priority: without it, everything that is due already would be passed by.
+    moments = [
+        sql.value(
+            "SELECT due_at FROM messages WHERE session_id = ? AND batch_id = ? AND is_new = ? AND status = 'queued'"
+            " AND priority = ? AND due_at > ? ORDER BY due_at LIMIT 1",
+            session_id,
+            batch_id,
+            int(is_new),
+            priority,
+            now,
+        )
+        for priority in (Priority.REPLY, Priority.SINGLE, Priority.BATCH)
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def in_flight(sql: Sql, session_id: int) -> list[Queued]:

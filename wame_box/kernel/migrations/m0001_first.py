@@ -174,7 +174,7 @@ CREATE TABLE batches (
     failed INTEGER NOT NULL DEFAULT 0, cancelled INTEGER NOT NULL DEFAULT 0, complete INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL, finished_at INTEGER
 ) STRICT;
-CREATE INDEX batches_running ON batches (session_id, id) WHERE status IN ('running', 'stopping');
+CREATE INDEX batches_running ON batches (session_id, id) WHERE status = 'running';
 
 -- The facts of a message. batch_id 0: sent on its own. is_new: the recipient never heard from this session, nor wrote to it.
 CREATE TABLE messages (
@@ -186,7 +186,7 @@ CREATE TABLE messages (
     replied_at INTEGER
 ) STRICT;
 CREATE INDEX messages_queue ON messages (session_id, batch_id, is_new, priority, due_at, id) WHERE status = 'queued';
-CREATE INDEX messages_in_flight ON messages (session_id, id) WHERE status IN ('sending', 'unknown');
+CREATE INDEX messages_in_flight ON messages (session_id, id) WHERE status = 'sending';
 CREATE UNIQUE INDEX messages_by_wa_id ON messages (session_id, wa_id) WHERE wa_id IS NOT NULL;
 CREATE INDEX messages_of_account ON messages (account_id, id);
 CREATE INDEX messages_of_chat ON messages (session_id, address, id);
