@@ -51,8 +51,7 @@ class Jobs:
     def start(self) -> None:
         """Starts the threads, and goes on with what a crash interrupted."""
         self._huey.flush()  # the rows are the truth, not the queue
-        for import_id in imports.resume_open(self._kernel):
-            self.enqueue("contacts.import", import_id)
+        self._go_on(at_start=True)
         self._consumer = _Consumer(self._huey, workers=THREADS, worker_type="thread", initial_delay=0.05, max_delay=0.5)
         self._consumer.start()
 
@@ -71,7 +70,13 @@ class Jobs:
         except Exception as error:
             log.error("job.failed", kind=kind, row=row_id, exc_info=error)
 
+    def _go_on(self, *, at_start: bool = False) -> None:
+        """Imports that nobody works on: those of an earlier run, and those that a full disk or a dead child interrupted."""
+        for import_id in imports.resume_open(self._kernel, at_start=at_start):
+            self.enqueue("contacts.import", import_id)
+
     def _every_minute(self) -> None:
+        self._go_on()
         database = self._kernel.db
         database.write_sync(events.retry_failed, database.reactions)
 

@@ -18,7 +18,7 @@ from wame_box.contacts.models import Consent, Contact, ContactFilter, NewContact
 from wame_box.contacts.upload import take
 from wame_box.kernel.child import ChildDied
 from wame_box.kernel.db import Database, Sql, Tx
-from wame_box.kernel.errors import Refused
+from wame_box.kernel.errors import Refused, StorageFailed
 from wame_box.kernel.paging import Window
 from wame_box.kernel.uploads import Upload
 
@@ -182,6 +182,39 @@ async def test_a_dying_child_is_tried_three_times(house: House, alice: Person, m
     failed = await house.box.kernel.db.read(import_store.by_id, row.id)
     assert failed.status is ImportStatus.FAILED
     assert failed.failed is not None and failed.failed.code == "import_broken"
+
+
+async def test_what_broke_off_is_taken_up_within_a_minute(house: House, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = await start(house, alice, await upload(house, alice, "phone\n+33639981234\n"))
+    kernel = house.box.kernel
+
+    def die(*args: Any) -> NoReturn:
+        raise ChildDied("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_work_through", die)
+        with pytest.raises(ChildDied):
+            await asyncio.to_thread(imports.run, kernel, row.id)
+    await asyncio.to_thread(house.box.jobs._every_minute)
+    async with asyncio.timeout(20):
+        while (await kernel.db.read(import_store.by_id, row.id)).status is not ImportStatus.FINISHED:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_full_disk_is_no_failure_of_the_import(house: House, alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = await start(house, alice, await upload(house, alice, "phone\n+33639981234\n"))
+    kernel = house.box.kernel
+
+    def full(*args: Any) -> NoReturn:
+        raise StorageFailed(True, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_work_through", full)
+        for _ in range(imports.MOST_ATTEMPTS + 1):
+            with pytest.raises(StorageFailed):
+                await asyncio.to_thread(imports.run, kernel, row.id)
+            await kernel.db.write(import_store.expire_all)
+    assert (await run(house, row)).status is ImportStatus.FINISHED
 
 
 async def test_a_damaged_file_fails_with_a_reason(house: House, alice: Person) -> None:

@@ -21,9 +21,8 @@ from wame_box.contacts.import_models import Failed, Import, ImportFinished, Impo
 from wame_box.contacts.import_store import KIND, Lease
 from wame_box.contacts.parse import Batch, ParsedRow, RefusedRow
 from wame_box.kernel import ids
-from wame_box.kernel.child import ChildDied
 from wame_box.kernel.db import Tx
-from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
+from wame_box.kernel.errors import N_, FieldError, Problem, Refused, StorageFailed, register
 from wame_box.kernel.i18n import regions
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.live import LiveHub
@@ -143,7 +142,7 @@ def _list(tx: Tx, caller: Caller, wish: ImportWish) -> int | None:
 def run(kernel: Kernel, import_id: int) -> None:
     """Imports what is left of the file. For a worker thread; nothing happens when another one has the lease.
 
-    Raises: ChildDied, StorageFailed: then the import waits for the next `run`, unless it was the last attempt.
+    Raises: StorageFailed: then the import waits for the next `run`. ChildDied, or a bug: so too, unless it was the last attempt.
     """
     lease = kernel.db.write_sync(import_store.claim, import_id)
     if lease is None:
@@ -152,7 +151,9 @@ def run(kernel: Kernel, import_id: int) -> None:
         _work_through(kernel, lease)
     except Refused as error:
         _fail(kernel, import_id, Failed(error.code, error.params))
-    except ChildDied:
+    except StorageFailed:
+        raise
+    except Exception:
         if lease.attempts >= MOST_ATTEMPTS:
             _fail(kernel, import_id, Failed("import_broken"))
         else:
