@@ -60,8 +60,9 @@ class AudienceCounts(msgspec.Struct, frozen=True):
 
 
 _WHOLE = "FROM contacts c WHERE c.account_id = ? AND c.id > ? AND c.id < ?"
+# From the list to its people: SQLite by itself would look for the few of a short list among all contacts of the account.
 _LISTED = (
-    "FROM list_members l JOIN contacts c ON c.id = l.contact_id"
+    "FROM list_members l CROSS JOIN contacts c ON c.id = l.contact_id"
     " WHERE c.account_id = ? AND l.contact_id > ? AND l.contact_id < ? AND l.list_id = ? AND l.added_at <= ?"
 )
 _PERSON = f"c.id, c.address, c.name, c.attributes, c.consent = '{Consent.OPTED_IN}' AS consented, c.opted_out_at"
@@ -75,7 +76,7 @@ _STATE = (
 def audience(sql: Sql, account_id: int, list_id: int | None, after_id: int, limit: int, bound: Bound = Bound()) -> list[Person]:
     """The next people after `after_id`, in id order. `list_id` None: all contacts of the account."""
     source, params = _source(account_id, list_id, after_id, bound)
-    return sql.all(Person, f"SELECT {_PERSON} {source} ORDER BY c.id LIMIT ?", *params, limit)
+    return sql.all(Person, f"SELECT {_PERSON} {source} ORDER BY {_place(list_id)} LIMIT ?", *params, limit)
 
 
 def person(sql: Sql, account_id: int, list_id: int | None, contact_id: int) -> Person | None:
@@ -87,7 +88,7 @@ def person(sql: Sql, account_id: int, list_id: int | None, contact_id: int) -> P
 def person_before(sql: Sql, account_id: int, list_id: int | None, before_id: int) -> int | None:
     """The id of the last person before another one."""
     source, params = _source(account_id, list_id, 0, Bound(before_id=before_id))
-    found: int | None = sql.value(f"SELECT c.id {source} ORDER BY c.id DESC LIMIT 1", *params)
+    found: int | None = sql.value(f"SELECT c.id {source} ORDER BY {_place(list_id)} DESC LIMIT 1", *params)
     return found
 
 
@@ -111,6 +112,11 @@ def _source(account_id: int, list_id: int | None, after_id: int, bound: Bound) -
     if list_id is None:
         return _WHOLE, (account_id, after_id, bound.before_id)
     return _LISTED, (account_id, after_id, bound.before_id, list_id, bound.added_until)
+
+
+def _place(list_id: int | None) -> str:
+    """The contact's id, where the index has it in order."""
+    return "c.id" if list_id is None else "l.contact_id"
 
 
 def _fit(text: Text) -> tuple[str, list[Any]]:
