@@ -97,8 +97,12 @@ class Dispatcher:
         task.add_done_callback(self._jobs.discard)
 
     async def _cancel_rest(self, batch_id: int) -> None:
-        while await self._kernel.db.write_low(batches.cancel_rest, batch_id):
-            pass
+        while True:
+            with contextlib.suppress(StorageFailed):
+                while await self._kernel.db.write_low(batches.cancel_rest, batch_id):
+                    pass
+                return
+            await self._kernel.clock.sleep(5 * SECOND)
 
     # -- one session's worker ------------------------------------------------------------------------------------------
 
@@ -160,6 +164,8 @@ class Dispatcher:
         def done(finished: asyncio.Task[None]) -> None:
             lane.sending.discard(finished)
             lane.news.set()
+            if not finished.cancelled() and (error := finished.exception()):  # its answer could not be stored: it goes out again
+                log.error("dispatch.send_failed", session=lane.session_id, message=message.message_id, exc_info=error)
 
         task.add_done_callback(done)
 
