@@ -524,3 +524,14 @@ async def test_the_ledger_counts_and_pages_by_account(stage: Stage, owner: Calle
         page, offset = ledger.page(owner.account_id, None, offset, 3)
         seen += [line.wa_id for line in page]
     assert seen == ["A0", "A1", "A2", "A3", "A4", "A0", "A5"]
+    with pytest.raises(Refused, match="bad_cursor"):
+        ledger.page(owner.account_id, None, 7, 3)
+
+
+async def test_many_who_ask_at_once_do_not_count_twice(stage: Stage, owner: Caller) -> None:
+    session, _ = await stage.linked(owner)
+    ledger = stage.world.ledger
+    for n in range(10):
+        await stage.engine(session).send(text(f"A{n}"))
+        answers = await asyncio.gather(*(asyncio.to_thread(ledger.counts, owner.account_id) for _ in range(8)))
+        assert {counts.attempts for counts in answers} == {n + 1}

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import hmac
 import os
+import threading
 from collections import Counter
 from enum import StrEnum
 from functools import lru_cache
@@ -18,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from wame_box.kernel import ids
+from wame_box.kernel.errors import Refused
 
 CHUNK = 1 << 20
 ROTATE_AT = 256 << 20
@@ -69,6 +71,7 @@ class Ledger:
         self._file = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
         self._counted_to = 0
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._counting = threading.Lock()
 
     def close(self) -> None:
         os.close(self._file)
@@ -114,13 +117,14 @@ class Ledger:
 
     def counts(self, account_id: int, session_id: int | None = None) -> Counts:
         """How many attempts had which outcome. Reads what was appended since it was last asked."""
-        self._count_new()
         account = ids.show("acc", account_id)
         session = ids.show("ses", session_id) if session_id is not None else None
         found: Counter[str] = Counter()
-        for (of_account, of_session, outcome), number in self._counts.items():
-            if of_account == account and session in (None, of_session):
-                found[outcome] += number
+        with self._counting:
+            self._count_new()
+            for (of_account, of_session, outcome), number in self._counts.items():
+                if of_account == account and session in (None, of_session):
+                    found[outcome] += number
         return Counts(found.total(), *(found[outcome] for outcome in Outcome))
 
     def _count_new(self) -> None:
@@ -135,13 +139,18 @@ class Ledger:
                     self._counted_to += len(line)
 
     def page(self, account_id: int, session_id: int | None, offset: int, limit: int) -> tuple[list[Attempt], int | None]:
-        """Attempts of an account from an offset of the file on, oldest first; and the offset to go on from, None at the end."""
+        """Attempts of an account from an offset of the file on, oldest first; and the offset to go on from, None at the end.
+
+        Raises: Refused("bad_cursor") for an offset within a line.
+        """
         account = ids.show("acc", account_id)
         session = ids.show("ses", session_id) if session_id is not None else None
         found: list[Attempt] = []
         with self._path.open("rb") as file:
-            file.seek(offset)
-            while line := file.readline():
+            file.seek(max(0, offset - 1))
+            if offset and file.read(1) != b"\n":
+                raise Refused("bad_cursor")
+            while (line := file.readline()).endswith(b"\n"):  # the last one may be being written
                 if len(found) == limit:
                     return found, offset
                 attempt = msgspec.json.decode(line, type=Attempt)
