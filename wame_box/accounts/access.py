@@ -6,8 +6,9 @@ is refused when the application is built.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -20,7 +21,7 @@ from wame_box.accounts.models import Caller, LoginRow
 from wame_box.accounts.permissions import ROLE_SCOPES, Scope
 from wame_box.kernel.clock import DAY, MINUTE, Clock
 from wame_box.kernel.db import Database, Sql
-from wame_box.kernel.errors import Refused
+from wame_box.kernel.errors import Refused, StorageFailed
 from wame_box.kernel.i18n import speak
 from wame_box.kernel.web import LOGIN_COOKIE, is_api
 
@@ -39,6 +40,7 @@ class Gate:
         self._clock = clock
         self._known: dict[bytes, tuple[int, Caller]] = {}
         self._touched: dict[int, int] = {}
+        self._forgotten = 0  # how often: what was read before is not remembered after
 
     def guard(self, app: ASGIApp) -> ASGIApp:
         """The application's middleware, in front of every route.
@@ -86,13 +88,15 @@ class Gate:
     def forget(self) -> None:
         """After a sign-out, a revoked key or changed rights: ask the database again."""
         self._known.clear()
+        self._forgotten += 1
 
     async def _by_key(self, token: str, connection: Connection) -> Caller | None:
         digest = hashlib.sha256(token.encode()).digest()
         caller = self._remembered(digest)
         if caller is None:
+            before = self._forgotten
             caller = await self._db.read(_caller_by_key, digest)
-            self._remember(digest, caller)
+            self._remember(digest, caller, before)
         if caller is not None and caller.key_id is not None:
             await self._touch_key(caller.key_id)
         return caller
@@ -104,18 +108,21 @@ class Gate:
         digest = hashlib.sha256(token.encode()).digest()
         caller = self._remembered(digest)
         if caller is None:
+            before = self._forgotten
             row = await self._db.read(store.login_by_token, digest, self._clock.now())
             caller = _caller_of_login(row, address_of(connection)) if row else None
             if row and self._clock.now() - row.seen_at > store.SEEN_EVERY:
-                await self._db.write_low(store.touch_login, row.login_id, self._clock.now() + LOGIN_DAYS * DAY)
-            self._remember(digest, caller)
+                await self._note(store.touch_login, row.login_id, self._clock.now() + LOGIN_DAYS * DAY)
+            self._remember(digest, caller, before)
         return caller
 
     def _remembered(self, digest: bytes) -> Caller | None:
         found = self._known.get(digest)
         return found[1] if found and found[0] > self._clock.now() else None
 
-    def _remember(self, digest: bytes, caller: Caller | None) -> None:
+    def _remember(self, digest: bytes, caller: Caller | None, before: int) -> None:
+        if before != self._forgotten:
+            return
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         if caller is not None:
@@ -125,7 +132,12 @@ class Gate:
         now = self._clock.now()
         if now - self._touched.get(key_id, 0) > MINUTE:
             self._touched[key_id] = now
-            await self._db.write_low(store.touch_key, key_id)
+            await self._note(store.touch_key, key_id)
+
+    async def _note(self, fn: Callable[..., None], *args: int) -> None:
+        """When somebody was seen last is not worth refusing him for a full disk."""
+        with contextlib.suppress(StorageFailed):
+            await self._db.write_low(fn, *args)
 
 
 def key_of(connection: Connection) -> str:

@@ -43,9 +43,9 @@ async def change_account(
     if now is None:
         raise Refused("not_found")
     wish = AccountSettings(
-        data.name or now.name,
-        data.time_zone or now.time_zone,
-        data.language or now.language,
+        now.name if data.name is None else data.name,
+        now.time_zone if data.time_zone is None else data.time_zone,
+        now.language if data.language is None else data.language,
         now.region if data.region is msgspec.UNSET else data.region,
     )
     changed = await kernel.db.write(account.change_account, caller, wish)

@@ -6,6 +6,7 @@ from wame_box.accounts import audit, store
 from wame_box.accounts.models import ApiKey, Caller, NewKey
 from wame_box.accounts.permissions import KEY_SCOPES
 from wame_box.accounts.setup import check_name
+from wame_box.kernel import ids
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
 from wame_box.kernel.secrets import API_KEY_PREFIX, new_token
@@ -41,4 +42,4 @@ def revoke_key(tx: Tx, caller: Caller, key_id: int) -> None:
     """Raises: Refused("not_found")."""
     if not store.revoke_key(tx, caller.account_id, key_id):
         raise Refused("not_found")
-    audit.record(tx, caller, "key.revoked", f"{key_id}")
+    audit.record(tx, caller, "key.revoked", ids.show("key", key_id))

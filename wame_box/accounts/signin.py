@@ -102,10 +102,11 @@ async def change_password(db: Database, throttle: Throttle, caller: Caller, old:
     """
     name = f"member:{caller.member_id}"
     throttle.check(name)
+    throttle.failed(name)  # counted first, as above
     member = await db.read(store.member_by_email, caller.email)
     if member is None or not await verify_password(member.password_hash, old):
-        throttle.failed(name)
         raise invalid("old_password", "password_wrong")
+    throttle.succeeded(name)
     try:
         check_password(new, member.email)
     except Refused as error:
