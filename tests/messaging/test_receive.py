@@ -149,6 +149,14 @@ async def test_a_reply_is_counted_once(post: Post) -> None:
     assert (await post.row_of_batch(batch)).replied == 2
 
 
+async def test_who_adds_something_does_not_answer_an_older_batch(post: Post) -> None:
+    older, newer = await post.batch(DIANE), await post.batch(DIANE)
+    await post.rest()
+    await post.hear("Yes please")
+    await post.hear("And two of them")
+    assert [(await post.row_of_batch(batch)).replied for batch in (older, newer)] == [0, 1]
+
+
 async def test_after_a_week_it_is_no_reply(post: Post) -> None:
     batch = await post.batch(DIANE, ELENA)
     await post.rest()

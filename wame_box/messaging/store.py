@@ -160,6 +160,12 @@ def messages(
         if value is not None:
             where.append(f"m.{column} = ?")
             params.append(value)
+    if address is not None:
+        # A number's messages are found by chat; by itself SQLite would walk through all of the account's.
+        where[0] = "+m.account_id = ?"
+        if session_id is None:
+            where.append("m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)")
+            params.append(account_id)
     query = f"SELECT {COLUMNS} {FROM} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?"
     return sql.all(Message, query, *params, limit)
 
@@ -281,15 +287,16 @@ def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, i
 
 
 def answered_batch_message(sql: Sql, session_id: int, address: str, since: int) -> tuple[int, int] | None:
-    """(message id, batch id) of the last batch message to this person that no reply was counted for."""
+    """(message id, batch id) of the last batch message to this person, unless a reply was counted for it: what he adds then is
+    no reply to an older one."""
     rows = sql.rows(
-        "SELECT id, batch_id FROM messages WHERE session_id = ? AND address = ? AND batch_id > 0 AND replied_at IS NULL"
+        "SELECT id, batch_id, replied_at FROM messages WHERE session_id = ? AND address = ? AND batch_id > 0"
         " AND sent_at >= ? ORDER BY id DESC LIMIT 1",
         session_id,
         address,
         since,
     )
-    return (rows[0][0], rows[0][1]) if rows else None
+    return (rows[0][0], rows[0][1]) if rows and rows[0][2] is None else None
 
 
 def mark_replied(tx: Tx, message_id: int) -> None:
