@@ -72,6 +72,23 @@ def move(tx: Tx, account_id: int, batch_id: int, old: tuple[BatchStatus, ...], n
     return changed == 1
 
 
+def answered_batch_message(sql: Sql, session_id: int, address: str, since: int) -> tuple[int, int] | None:
+    """(message id, batch id) of the last batch message to this person, unless a reply was counted for it: what he adds then is
+    no reply to an older one."""
+    rows = sql.rows(
+        "SELECT id, batch_id, replied_at FROM messages WHERE session_id = ? AND address = ? AND batch_id > 0"
+        " AND sent_at >= ? ORDER BY id DESC LIMIT 1",
+        session_id,
+        address,
+        since,
+    )
+    return (rows[0][0], rows[0][1]) if rows and rows[0][2] is None else None
+
+
+def mark_replied(tx: Tx, message_id: int) -> None:
+    tx.run("UPDATE messages SET replied_at = ? WHERE id = ?", tx.now, message_id)
+
+
 def cancel_some(tx: Tx, batch_id: int, limit: int) -> int:
     """Cancels queued messages of a batch, some at a time. Returns how many."""
     session_id = tx.value("SELECT session_id FROM batches WHERE id = ?", batch_id)

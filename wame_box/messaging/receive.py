@@ -63,11 +63,11 @@ def receive(tx: Tx, session: Session, inbound: Inbound, wake: Callable[[int], No
 
 def _count_reply(tx: Tx, session_id: int, address: str) -> int:
     """The first answer to a batch's message counts as its reply. Returns the batch, or 0."""
-    found = store.answered_batch_message(tx, session_id, address, tx.now - REPLY_WINDOW)
+    found = batch_store.answered_batch_message(tx, session_id, address, tx.now - REPLY_WINDOW)
     if found is None:
         return 0
     message_id, batch_id = found
-    store.mark_replied(tx, message_id)
+    batch_store.mark_replied(tx, message_id)
     batch_store.count(tx, batch_id, replied=1)
     return batch_id
 

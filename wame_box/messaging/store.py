@@ -284,20 +284,3 @@ def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, i
         row.id,
         row.status,
     )
-
-
-def answered_batch_message(sql: Sql, session_id: int, address: str, since: int) -> tuple[int, int] | None:
-    """(message id, batch id) of the last batch message to this person, unless a reply was counted for it: what he adds then is
-    no reply to an older one."""
-    rows = sql.rows(
-        "SELECT id, batch_id, replied_at FROM messages WHERE session_id = ? AND address = ? AND batch_id > 0"
-        " AND sent_at >= ? ORDER BY id DESC LIMIT 1",
-        session_id,
-        address,
-        since,
-    )
-    return (rows[0][0], rows[0][1]) if rows and rows[0][2] is None else None
-
-
-def mark_replied(tx: Tx, message_id: int) -> None:
-    tx.run("UPDATE messages SET replied_at = ? WHERE id = ?", tx.now, message_id)
