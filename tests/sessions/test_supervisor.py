@@ -20,7 +20,7 @@ from wame_box.sessions.models import EngineKind, NewSession
 from wame_box.sessions.models import SessionStatus as S
 from wame_box.sessions.runner import pause
 from wame_box.sessions.status import change_status
-from wame_box.sessions.switch import delete_session
+from wame_box.sessions.switch import delete_session, start_session, unlink_session
 
 
 async def events_of(stage: Stage) -> list[str]:
@@ -108,6 +108,15 @@ async def test_an_engine_that_cannot_even_be_made_is_tried_again(
         assert stage.supervisor.running() == [session.id]
     await stage.play(MINUTE)
     assert stage.supervisor.engine(session.id) is not None
+
+
+async def test_linking_again_right_after_unlinking(stage: Stage, owner: Caller) -> None:
+    session, _ = await stage.linked(owner)
+    db, supervisor = stage.kernel.db, stage.supervisor
+    unlinking = db.write(unlink_session, owner, session.id, supervisor)
+    await asyncio.gather(unlinking, db.write(start_session, owner, session.id, supervisor))
+    await stage.rest()
+    assert (supervisor.running(), (await stage.row(session.id)).status) == ([session.id], S.PAIRING)
 
 
 async def test_whoever_waits_for_a_connection_is_told_once(stage: Stage, owner: Caller) -> None:

@@ -51,6 +51,11 @@ class SessionOutlet:
         self._session_id = session_id
         self._presence = presence
         self._on_events = on_events
+        self._retired = False
+
+    def retire(self) -> None:
+        """The link is being given up: what the engine still says of it is not about the session as somebody may want it next."""
+        self._retired = True
 
     async def commit(self, fn: Callable[[Tx], list[EngineEvent]]) -> None:
         """Raises: Refused("number_taken") for a link to a number that another session has; what `fn` raises."""
@@ -74,7 +79,7 @@ class SessionOutlet:
 
     def _of_session(self, tx: Tx, session: Session, event: EngineEvent) -> Session:
         """Handles one event about the session. A session that was switched off meanwhile stays as it is."""
-        if not session.wanted:
+        if not session.wanted or self._retired:
             return session
         match event:
             case QrShown():

@@ -112,6 +112,8 @@ class Supervisor:
             session = await self._db.read(store.any_session_row, session_id)
             if session is None or session.engine not in self._engines:
                 return
+            if (runner := self._runners.get(session_id)) is not None:
+                runner.outlet.retire()
             try:
                 await (self._running_engine(session_id) or self._idle_engine(session)).logout()
             finally:
