@@ -17,7 +17,7 @@ from wame_box.kernel.db import Database, IntegrityError, Sql, Tx
 from wame_box.kernel.errors import Refused, StorageFailed
 from wame_box.kernel.events import Event
 from wame_box.kernel.migrations import migrate
-from wame_box.kernel.sql import WrongKey, connect
+from wame_box.kernel.sql import OperationalError, WrongKey, connect
 
 
 class Happened(Event, frozen=True, kw_only=True):
@@ -200,6 +200,21 @@ async def test_wakes_run_after_the_commit_and_never_for_what_was_rolled_back(db:
     await asyncio.gather(db.write(unit, "a", False), db.write(unit, "b", True), return_exceptions=True)
     await asyncio.sleep(0)
     assert woken == ["a"]
+
+
+async def test_a_full_disk_is_no_fault_of_a_follower(db: Database) -> None:
+    def follower(tx: Tx) -> None:
+        put(tx, "follower")
+        raise OperationalError("database or disk is full")
+
+    def unit(tx: Tx) -> None:
+        put(tx, "unit")
+        tx.attempt(follower)
+
+    with pytest.raises(StorageFailed):
+        await db.write(unit)
+    await db.write(put, "after")
+    assert await db.read(names) == ["after"]
 
 
 async def test_a_wake_that_fails_silences_no_other(db: Database) -> None:

@@ -69,14 +69,14 @@ class Tx(WritableSql):
     def attempt(self, fn: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> Exception | None:
         """Runs `fn` in a savepoint; what it raised is returned after its rows were rolled back.
 
-        Errors that lost the whole transaction propagate.
+        Errors that lost the whole transaction propagate, and those of the disk, which are no fault of `fn`.
         """
         before = len(self.wakes)
         self._connection.execute("SAVEPOINT attempt")
         try:
             fn(self, *args, **kwargs)
         except Exception as error:
-            if not self._connection.in_transaction:
+            if not self._connection.in_transaction or isinstance(_as_storage_error(error), StorageFailed):
                 raise
             self._connection.execute("ROLLBACK TO attempt")
             self._connection.execute("RELEASE attempt")
