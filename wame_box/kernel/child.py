@@ -49,7 +49,11 @@ def run(name: str, request: bytes, *, patience: float = PATIENCE_SECONDS) -> Gen
     Raises: Refused("too_heavy") when memory, CPU time or patience ran out; ChildDied.
     """
     process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-        _command(name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
+        _command(name),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=_environment(),
+        start_new_session=True,  # Ctrl-C in a terminal is for the box, which ends its children in order
     )
     assert process.stdin and process.stdout  # noqa: S101 - for the type checker: both are pipes
     try:
