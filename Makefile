@@ -37,10 +37,10 @@ clean:
 	rm -rf .venv build dist screens .mypy_cache .ruff_cache .pytest_cache
 
 .venv/.runtime: requirements.txt pyproject.toml
-	bash packaging/prepare.sh runtime $(PYTHON)
+	@bash packaging/prepare.sh runtime $(PYTHON)
 
 .venv/.dev: requirements-dev.txt pyproject.toml
-	bash packaging/prepare.sh dev $(PYTHON)
+	@bash packaging/prepare.sh dev $(PYTHON)
 
 .venv/.browser: packaging/prepare.sh
-	bash packaging/prepare.sh browser $(PYTHON)
+	@bash packaging/prepare.sh browser $(PYTHON)

@@ -37,6 +37,10 @@ find_browser() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
 }
 
+# Standard output belongs to the command that needs this: `make demo ARGS="--once --json"` prints one line there.
+exec 1>&2
+[ -e .venv ] || echo "Setting up (once): a virtual environment with the locked requirements …"
+
 case $step in
 runtime)
     [ -e .venv/.dev ] || install requirements.txt
