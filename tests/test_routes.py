@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -249,6 +251,73 @@ def _belongings(sql: Sql, account_id: int) -> list[Any]:
         "SELECT id, revoked_at FROM api_keys WHERE account_id = ?",
     )
     return [sql.rows(query, account_id) for query in queries]
+
+
+# -- doing it once -----------------------------------------------------------------------------------------------------
+
+SHOW_A_SECRET = {"/api/v1/keys", "/api/v1/endpoints"}  # once, in their answer: it is not kept
+GOOD = BODIES | {
+    ("POST", "/api/v1/sessions"): {"name": "Second"},
+    ("POST", "/api/v1/messages"): {"session": "{session_id}", "to": NUMBER, "text": {"body": "Hello"}},
+    ("POST", "/api/v1/contacts"): {"address": "+33639980009"},
+    ("POST", "/api/v1/lists"): {"name": "Others"},
+    ("POST", "/api/v1/lists/{list_id}/members"): {"contacts": ["{contact_id}"]},
+    ("POST", "/api/v1/campaigns"): {
+        "name": "Winter",
+        "session": "{session_id}",
+        "list": "{list_id}",
+        "text": {"body": "Hello"},
+    },
+    ("POST", "/api/v1/sandbox/phones"): {"name": "Bob"},
+    ("POST", "/api/v1/sandbox/messages"): {"session": "{session_id}", "from": NUMBER, "text": "Hello"},
+}
+
+
+async def test_every_post_of_the_api_is_done_once(town: Town) -> None:
+    """An answer is on record under a key: who repeats the request gets it, and who says something else is refused."""
+    api, db = town.house.program(town.alice), town.house.box.kernel.db
+    before = await db.read(_belongings, town.alice.account_id)
+    posts = [door for door in town.doors if door.api and door.method == "POST" and door.path not in SHOW_A_SECRET]
+    assert len(posts) > 25
+    for number, door in enumerate(posts):
+        if door.path == "/api/v1/imports":
+            continue  # its form is another one each time: contacts/test_import_api.py
+        body = GOOD.get((door.method, door.path))
+        said = b"" if body is None else json.dumps(_filled(body, town.things)).encode()
+        row = (town.alice.account_id, f"key {number}", door.address(town.things), hashlib.sha256(said).digest(), 299, '{"n":1}')
+        await db.write(lambda tx, row=row: tx.run("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)", *row, tx.now))
+        headers = {"idempotency-key": f"key {number}", "content-type": "application/json"}
+        answer = await api.post(door.address(town.things), content=said, headers=headers)
+        assert (answer.status_code, answer.text) == (299, '{"n":1}'), (door, answer.text[:300])
+        assert answer.headers["idempotent-replayed"] == "true", door
+        if body is not None:
+            other = await api.post(door.address(town.things), content=said + b" ", headers=headers)
+            assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused"), door
+    assert await db.read(_belongings, town.alice.account_id) == before
+
+
+def _filled(body: Any, things: dict[str, str]) -> Any:
+    if isinstance(body, dict):
+        return {name: _filled(value, things) for name, value in body.items()}
+    if isinstance(body, list):
+        return [_filled(value, things) for value in body]
+    return body.format(**things) if isinstance(body, str) else body
+
+
+async def test_what_shows_a_secret_is_not_kept(town: Town) -> None:
+    """A list of its own, so that a new one is thought about."""
+    document = (await town.house.client().get("/api/v1/openapi.json")).json()["paths"]
+    without = set()
+    for path, item in document.items():
+        if "post" in item and "Idempotency-Key" not in {one["name"] for one in item["post"].get("parameters", [])}:
+            without.add(path)
+    assert without == SHOW_A_SECRET
+    browser = town.house.browser(town.alice)
+    made = [
+        await browser.post("/api/v1/keys", json={"name": "K", "scopes": ["messages:read"]}, headers={"idempotency-key": "s"})
+        for _ in range(2)
+    ]
+    assert made[0].json()["key"] != made[1].json()["key"]
 
 
 # -- roles and scopes --------------------------------------------------------------------------------------------------

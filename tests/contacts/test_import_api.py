@@ -148,3 +148,31 @@ async def test_an_import_survives_a_restart(make_box: MakeBox, monkeypatch: pyte
     assert done["rows"] == done["imported"] + done["refused"] + done["duplicates"] == 1000
     counted = await second.box.kernel.db.read(store.consent_counts, alice.account_id)
     assert sum(counted.values()) == done["imported"]
+
+
+async def test_an_upload_that_is_repeated_is_one_import(house: House, api: httpx.AsyncClient) -> None:
+    """Programs draw another boundary each time: what counts is the file and the fields."""
+
+    async def post(data: str, **form: str) -> httpx.Response:
+        headers = {"idempotency-key": "upload 1"}
+        return await api.post("/api/v1/imports", files={"file": ("people.csv", data)}, data=form, headers=headers)
+
+    first = await post("phone\n+33639980001\n", list_name="Fair")
+    again = await post("phone\n+33639980001\n", list_name="Fair")
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+    assert "idempotent-replayed" not in first.headers
+    for other in (await post("phone\n+33639980002\n", list_name="Fair"), await post("phone\n+33639980001\n")):
+        assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+    await finished(api, first.json()["id"])
+    assert len((await api.get("/api/v1/imports")).json()["data"]) == 1
+    assert len(list(house.box.kernel.files.names())) == 1
+
+
+async def test_a_refused_upload_leaves_its_key_free(house: House, api: httpx.AsyncClient) -> None:
+    headers = {"idempotency-key": "upload 2"}
+    files = {"file": ("people.csv", "phone\n+33639980001\n")}
+    refused = await api.post("/api/v1/imports", files=files, data={"existing": "odd"}, headers=headers)
+    assert refused.status_code == 422
+    assert list(house.box.kernel.files.names()) == []
+    assert (await api.post("/api/v1/imports", files=files, headers=headers)).status_code == 202

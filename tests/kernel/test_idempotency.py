@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -15,8 +15,11 @@ import pytest_asyncio
 
 from tests.conftest import NOON, House, open_house
 from tests.factories import Person, make_account
+from wame_box.kernel import idempotency
 from wame_box.kernel.clock import DAY, SECOND, FakeClock
 from wame_box.kernel.db import Sql
+from wame_box.kernel.errors import Refused, StorageFailed
+from wame_box.kernel.idempotency import Once, do_once
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -171,3 +174,41 @@ async def test_an_answer_with_a_secret_is_not_kept(desk: Desk) -> None:
         return int(sql.value("SELECT count(*) FROM idempotency WHERE account_id = ?", desk.owner.account_id))
 
     assert await desk.office.house.box.kernel.db.read(stored) == 0
+
+
+async def test_a_deed_outside_the_database(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty at once wait for one another; what is refused leaves the key free; a full disk does not unsay what was done."""
+    db, done = desk.office.house.box.kernel.db, []
+
+    async def deed() -> dict[str, int]:
+        await asyncio.sleep(0)
+        done.append(1)
+        return {"done": len(done)}
+
+    async def refuse() -> None:
+        raise Refused("not_found")
+
+    wish = Once(desk.owner.account_id, "/api/v1/x", "k", b"same")
+    with pytest.raises(Refused, match="not_found"):
+        await do_once(db, wish, 201, refuse)
+    answers = await asyncio.gather(*(do_once(db, wish, 201, deed) for _ in range(20)))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(201, b'{"done":1}')}
+    assert [answer.headers.get("idempotent-replayed") for answer in answers].count("true") == 19
+    with pytest.raises(Refused, match="idempotency_key_reused"):
+        await do_once(db, replace(wish, body_hash=b"other"), 201, deed)
+    assert [(await do_once(db, replace(wish, key=None), 201, deed)).content for _ in range(2)] == [b'{"done":2}', b'{"done":3}']
+
+    def full(*_: Any) -> None:
+        raise StorageFailed(True, "full")
+
+    monkeypatch.setattr(idempotency, "_keep", full)
+    assert (await do_once(db, replace(wish, key="k2"), 201, deed)).content == b'{"done":4}'
+
+
+async def test_an_answer_without_content_is_repeated(desk: Desk) -> None:
+    message = (await desk.send(None)).json()["id"]
+    path, headers = f"/api/v1/messages/{message}/cancel", {"idempotency-key": "k"}
+    first, second = [await desk.api.post(path, headers=headers) for _ in range(2)]
+    assert (first.status_code, second.status_code, first.content, second.content) == (204, 204, b"", b"")
+    assert second.headers["idempotent-replayed"] == "true"
+    assert (await desk.api.post(path)).status_code == 409  # it is cancelled already

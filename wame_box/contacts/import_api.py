@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
 from litestar.params import FromPath, FromQuery
@@ -32,9 +34,10 @@ from wame_box.kernel import ids, paging
 from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.errors import Refused, invalid
 from wame_box.kernel.files import MB
+from wame_box.kernel.idempotency import Once, answer_once, do_once
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.paging import NEWEST, Window
-from wame_box.kernel.uploads import receive_form
+from wame_box.kernel.uploads import Upload, receive_form
 
 TAGS = ["Imports"]
 T = TypeVar("T")
@@ -81,11 +84,16 @@ class _UploadForm(Operation):
     summary="Import contacts from a file",
     status_code=202,
     request_max_body_size=None,
+    streams=True,
     operation_class=_UploadForm,
 )
 async def create_import(
-    request: Request[Any, Any, Any], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], jobs: NamedDependency[Jobs]
-) -> ImportView:
+    request: Request[Any, Any, Any],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    jobs: NamedDependency[Jobs],
+) -> Response[ImportView]:
     """Takes the file in and starts. Follow the import until its status is finished, cancelled or failed, or wait for the event
     `import.finished`. People who opted out stay so, whatever the file says."""
     most = kernel.config.server.max_upload_mb * MB
@@ -94,7 +102,25 @@ async def create_import(
     def starter(tx: Tx, row: Import) -> Import:
         return imports.start(tx, caller, row.id, _wish(form.fields, caller, row.inspection.mapping), jobs.enqueue)
 
-    return ImportView.of(await take(kernel, caller, form, starter))
+    taken = False
+
+    async def deed() -> ImportView:
+        nonlocal taken
+        taken = True
+        return ImportView.of(await take(kernel, caller, form, starter))
+
+    try:
+        return await do_once(kernel.db, once.of(*_said(form)), 202, deed)
+    finally:
+        if form.file is not None and not taken:
+            await asyncio.shield(asyncio.to_thread(kernel.files.delete, form.file.name))
+
+
+def _said(form: Upload) -> Iterator[bytes]:
+    """What the request said: each program draws another boundary for the same form."""
+    yield form.file.sha256 if form.file is not None else b""
+    yield form.file_name.encode()
+    yield msgspec.json.encode(form.fields, order="sorted")
 
 
 def _wish(fields: dict[str, str], caller: Caller, guessed: list[str]) -> ImportWish:
@@ -191,9 +217,15 @@ def read_lines(sql: Sql, caller: Caller, import_id: int, outcome: Outcome, wante
     summary="Cancel an import",
     status_code=200,
 )
-async def cancel_import(import_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> ImportView:
+async def cancel_import(
+    import_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[ImportView]:
     """It stops within a moment; who was imported stays. 409 when it is over."""
-    return ImportView.of(await kernel.db.write(imports.cancel, caller, ids.parse("imp", import_id), kernel.live))
+
+    def cancel(tx: Tx) -> ImportView:
+        return ImportView.of(imports.cancel(tx, caller, ids.parse("imp", import_id), kernel.live))
+
+    return await answer_once(kernel.db, once, 200, cancel)
 
 
 HANDLERS = [create_import, list_imports, get_import, list_lines, cancel_import]

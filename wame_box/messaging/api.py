@@ -14,6 +14,7 @@ from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
 from wame_box.kernel import ids, paging
 from wame_box.kernel.clock import to_rfc3339
+from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import Refused
 from wame_box.kernel.idempotency import Once, answer_once
 from wame_box.kernel.kernel import Kernel
@@ -136,9 +137,11 @@ async def get_message(message_id: FromPath[str], kernel: NamedDependency[Kernel]
 @post(
     "/api/v1/messages/{message_id:str}/cancel", scope=Scope.MESSAGES_SEND, tags=TAGS, summary="Cancel a message", status_code=204
 )
-async def cancel_message(message_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller]) -> None:
+async def cancel_message(
+    message_id: FromPath[str], kernel: NamedDependency[Kernel], caller: NamedDependency[Caller], once: NamedDependency[Once]
+) -> Response[None]:
     """Takes back a message that was not sent yet; 409 when it is too late."""
-    await kernel.db.write(enqueue.cancel, caller, ids.parse("msg", message_id))
+    return await answer_once(kernel.db, once, 204, enqueue.cancel, caller, ids.parse("msg", message_id))
 
 
 @get("/api/v1/batches/{batch_id:str}", scope=Scope.MESSAGES_READ, tags=TAGS, summary="Get a batch")
@@ -168,12 +171,17 @@ async def choose_pacing(
     data: JSONBody[policy_change.PolicyChange],
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
     dispatcher: NamedDependency[Dispatcher],
-) -> PolicyView:
+) -> Response[PolicyView]:
     """A named policy, or `custom` with its numbers. `unpaced` is for the sandbox alone."""
     number = ids.parse("ses", session_id)
-    await kernel.db.write(policy_change.change, caller, number, data, dispatcher.wake)
-    return await kernel.db.read(policy_change.show, caller.account_id, number)
+
+    def change(tx: Tx) -> PolicyView:
+        policy_change.change(tx, caller, number, data, dispatcher.wake)
+        return policy_change.show(tx, caller.account_id, number)
+
+    return await answer_once(kernel.db, once, 200, change)
 
 
 HANDLERS = [send_message, list_messages, get_message, cancel_message, get_batch, get_pacing, choose_pacing]

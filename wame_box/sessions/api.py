@@ -16,7 +16,7 @@ from wame_box.accounts.permissions import Scope
 from wame_box.kernel import ids, paging
 from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import EngineError, Refused, invalid
-from wame_box.kernel.idempotency import Once, answer_once
+from wame_box.kernel.idempotency import Once, answer_once, do_once
 from wame_box.kernel.kernel import Kernel
 from wame_box.sessions import pairing, sandbox_api
 from wame_box.sessions.create import change_session, create_session
@@ -111,7 +111,8 @@ async def remove_session(
     caller: NamedDependency[Caller],
     supervisor: NamedDependency[Supervisor],
 ) -> None:
-    """Unlinks the number and takes the session from every list. Its messages stay in the statistics."""
+    """Unlinks the number and takes the session from every list. Its campaigns stop, and what it has not sent is cancelled; its
+    messages stay in the statistics."""
     await kernel.db.write(delete_session, caller, ids.parse("ses", session_id), supervisor)
 
 
@@ -245,12 +246,17 @@ async def post_check(
     data: JSONBody[Numbers],
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
     supervisor: NamedDependency[Supervisor],
-) -> CheckedNumbers:
+) -> Response[CheckedNumbers]:
     """Asks WhatsApp through a connected session. At most 50 numbers at once. 409 `not_connected` when it is away."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
     numbers = [_number(number, place) for place, number in enumerate(data.numbers)]
-    engine = supervisor.engine(session.id)
+    return await do_once(kernel.db, once, 200, lambda: _check(supervisor, session.id, numbers))
+
+
+async def _check(supervisor: Supervisor, session_id: int, numbers: list[str]) -> CheckedNumbers:
+    engine = supervisor.engine(session_id)
     if engine is None:
         raise Refused("not_connected")
     try:

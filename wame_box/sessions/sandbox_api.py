@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 import msgspec
-from litestar import get, patch, post
+from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
@@ -15,7 +15,7 @@ from wame_box.accounts.permissions import Scope
 from wame_box.kernel import ids, paging
 from wame_box.kernel.clock import to_rfc3339
 from wame_box.kernel.errors import Refused
-from wame_box.kernel.idempotency import Once
+from wame_box.kernel.idempotency import Once, do_once
 from wame_box.kernel.kernel import Kernel
 from wame_box.sessions.engines.sandbox import phones
 from wame_box.sessions.engines.sandbox.knobs import KnobChanges, Knobs, knobs_of
@@ -143,10 +143,18 @@ async def get_phones(caller: NamedDependency[Caller], world: NamedDependency[San
 
 @post("/api/v1/sandbox/phones", scope=Scope.SANDBOX_WRITE, tags=TAGS, summary="Add a virtual phone", status_code=201)
 async def post_phone(
-    data: JSONBody[NewPhone], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
-) -> PhoneView:
+    data: JSONBody[NewPhone],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    world: NamedDependency[SandboxWorld],
+) -> Response[PhoneView]:
     """A phone of your own, which can scan a session's QR code. 409 `phone_exists` when there is one with this number."""
-    return PhoneView.of(await phones.add_phone(world, caller.account_id, data.name, data.number), world)
+
+    async def add() -> PhoneView:
+        return PhoneView.of(await phones.add_phone(world, caller.account_id, data.name, data.number), world)
+
+    return await do_once(kernel.db, once, 201, add)
 
 
 @get("/api/v1/sandbox/phones/{number:str}", scope=Scope.SESSIONS_READ, tags=TAGS, summary="A virtual phone")
@@ -163,11 +171,20 @@ async def get_phone(number: FromPath[str], caller: NamedDependency[Caller], worl
     status_code=200,
 )
 async def post_scan(
-    number: FromPath[str], data: JSONBody[Scan], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
-) -> Scanned:
+    number: FromPath[str],
+    data: JSONBody[Scan],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    world: NamedDependency[SandboxWorld],
+) -> Response[Scanned]:
     """The phone scans the code and links the session that shows it. The answer comes when it is linked."""
-    session_id = await phones.scan(world, caller.account_id, number, data.qr)
-    return Scanned(ids.show("ses", session_id), phones.check_number(number))
+
+    async def scan() -> Scanned:
+        session_id = await phones.scan(world, caller.account_id, number, data.qr)
+        return Scanned(ids.show("ses", session_id), phones.check_number(number))
+
+    return await do_once(kernel.db, once, 200, scan)
 
 
 @post(
@@ -178,11 +195,20 @@ async def post_scan(
     status_code=200,
 )
 async def post_state(
-    number: FromPath[str], data: JSONBody[StateChange], caller: NamedDependency[Caller], world: NamedDependency[SandboxWorld]
-) -> PhoneView:
+    number: FromPath[str],
+    data: JSONBody[StateChange],
+    kernel: NamedDependency[Kernel],
+    caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
+    world: NamedDependency[SandboxWorld],
+) -> Response[PhoneView]:
     """A customer's phone that is `off` gets nothing until it is `on` again. Your own phone may be off: linked devices go on.
     One that is `lost` removes them, one that is `banned` can't send; `on` restores it."""
-    return PhoneView.of(await phones.set_state(world, caller.account_id, number, data.state), world)
+
+    async def change() -> PhoneView:
+        return PhoneView.of(await phones.set_state(world, caller.account_id, number, data.state), world)
+
+    return await do_once(kernel.db, once, 200, change)
 
 
 @post(
@@ -197,13 +223,18 @@ async def post_read(
     data: JSONBody[ReadWish],
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
+    once: NamedDependency[Once],
     world: NamedDependency[SandboxWorld],
-) -> ReadCount:
+) -> Response[ReadCount]:
     """The customer reads what was delivered, in the chat with one session or in all."""
     session_id = ids.parse("ses", data.session) if data.session else None
     if session_id is not None:
         await kernel.db.read(need_session, caller.account_id, session_id)
-    return ReadCount(await phones.read_chats(world, caller.account_id, number, session_id))
+
+    async def read() -> ReadCount:
+        return ReadCount(await phones.read_chats(world, caller.account_id, number, session_id))
+
+    return await do_once(kernel.db, once, 200, read)
 
 
 @get("/api/v1/sandbox/phones/{number:str}/messages", scope=Scope.MESSAGES_READ, tags=TAGS, summary="What is on a phone")
@@ -230,11 +261,14 @@ async def post_message(
     caller: NamedDependency[Caller],
     once: NamedDependency[Once],
     world: NamedDependency[SandboxWorld],
-) -> PhoneMessage:
+) -> Response[PhoneMessage]:
     """A customer's phone sends a text to a session's number; it comes in as any message does."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", data.session))
-    sent = await phones.write(world, caller.account_id, session.id, data.number, data.text, once.key)
-    return PhoneMessage.of(sent)
+
+    async def write() -> PhoneMessage:
+        return PhoneMessage.of(await phones.write(world, caller.account_id, session.id, data.number, data.text, once.key))
+
+    return await do_once(kernel.db, once, 201, write)
 
 
 @get("/api/v1/sessions/{session_id:str}/sandbox", scope=Scope.SESSIONS_READ, tags=TAGS, summary="The knobs of a session")

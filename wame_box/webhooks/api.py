@@ -13,7 +13,7 @@ from wame_box.accounts.permissions import Scope
 from wame_box.kernel import ids, paging
 from wame_box.kernel.db import Sql
 from wame_box.kernel.errors import Refused
-from wame_box.kernel.idempotency import Once, answer_once
+from wame_box.kernel.idempotency import Once, answer_once, do_once
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.paging import Window
 from wame_box.webhooks import deliveries, endpoints, payloads, store
@@ -105,12 +105,11 @@ async def try_endpoint(
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
     deliverer: NamedDependency[Deliverer],
-) -> TrialResult:
-    """Sends one `webhook.test` event to this endpoint, and answers within ten seconds with what came back.
-
-    Each request sends a test: an `Idempotency-Key` changes nothing here.
-    """
-    return await send_test(kernel, deliverer, caller, ids.parse("end", endpoint_id))
+    once: NamedDependency[Once],
+) -> Response[TrialResult]:
+    """Sends one `webhook.test` event to this endpoint, and answers within ten seconds with what came back."""
+    number = ids.parse("end", endpoint_id)
+    return await do_once(kernel.db, once, 200, lambda: send_test(kernel, deliverer, caller, number))
 
 
 @get("/api/v1/endpoints/{endpoint_id:str}/deliveries", scope=READ, tags=["Webhooks"], summary="List deliveries")
