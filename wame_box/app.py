@@ -83,7 +83,7 @@ class Box:
         self.campaigns = Campaigns(self.kernel, self.dispatcher)
         self.jobs = Jobs(self.kernel, folder.jobs)
         self.mail = MailSender(self.kernel.db, self.kernel.clock, config.mail)
-        self.kernel.db.reactions = react(self.kernel.live, self.deliverer)
+        self.kernel.db.reactions = react(self.kernel.live, self.deliverer, self.dispatcher)
         self.asgi = self._web()
 
     def _engines(self) -> dict[EngineKind, EngineFactory]:

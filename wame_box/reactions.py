@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 from wame_box.campaigns.announce import CAMPAIGN_EVENTS, tell_pages
-from wame_box.campaigns.finish import batch_finished
+from wame_box.campaigns.finish import batch_finished, batch_stopped
 from wame_box.contacts import activity
 from wame_box.contacts.consent import ContactOptedOut
 from wame_box.kernel import ids
 from wame_box.kernel.db import Tx
 from wame_box.kernel.events import Event, Reaction, Reactions
 from wame_box.kernel.live import LiveHub
-from wame_box.messaging import batches
+from wame_box.messaging import batches, session_end
+from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.models import (
     BatchFinished,
+    BatchStopped,
     MessageDelivered,
     MessageEvent,
     MessageFailed,
@@ -26,7 +28,7 @@ from wame_box.messaging.models import (
     MessageSent,
 )
 from wame_box.sessions.live import announce
-from wame_box.sessions.models import SessionQr, SessionStatusChanged
+from wame_box.sessions.models import SessionDeleted, SessionQr, SessionStatusChanged
 from wame_box.webhooks.deliver import Deliverer
 
 MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (
@@ -44,15 +46,17 @@ ACTIVITY: dict[type[Event], str] = {
 }
 
 
-def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
+def react(live: LiveHub, deliverer: Deliverer, dispatcher: Dispatcher) -> Reactions:
     """All reactions of the box."""
     show = _tell_message(live)
     reactions = Reactions()
     reactions.core = {
         Event: [deliverer.enqueue],  # every stored event, after the reactions of its own type
         BatchFinished: [batch_finished],
+        BatchStopped: [batch_stopped],
         SessionStatusChanged: [announce(live)],
         SessionQr: [announce(live)],
+        SessionDeleted: [_end_session(dispatcher)],
         ContactOptedOut: [_take_back],
     }
     for event in MESSAGE_EVENTS:
@@ -65,6 +69,14 @@ def react(live: LiveHub, deliverer: Deliverer) -> Reactions:
 
 def _take_back(tx: Tx, event: ContactOptedOut, event_id: int) -> None:
     batches.cancel_for_person(tx, event.account_id, event.address)
+
+
+def _end_session(dispatcher: Dispatcher) -> Reaction:
+    def end(tx: Tx, event: SessionDeleted, event_id: int) -> None:
+        session_end.stop_batches(tx, event)
+        tx.after_commit(lambda: dispatcher.end_session(event.session_id))
+
+    return end
 
 
 def _note_activity(tx: Tx, event: Any, event_id: int) -> None:

@@ -50,7 +50,7 @@ SKIP_TEXTS = {
 
 # Why a campaign was stopped by itself. The key is stored; the sentence is translated where it is shown.
 STOP_TEXTS = {
-    "session_gone": N_("Its session was deleted before it could start."),
+    "session_gone": N_("Its session was deleted."),
     "list_gone": N_("Its list was deleted before it could start."),
 }
 

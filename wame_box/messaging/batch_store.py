@@ -34,6 +34,11 @@ def running_of(sql: Sql, session_id: int) -> list[int]:
     return sql.values("SELECT id FROM batches WHERE session_id = ? AND status = 'running' ORDER BY id", session_id)
 
 
+def open_of(sql: Sql, session_id: int) -> list[int]:
+    """Running and paused batches."""
+    return sql.values("SELECT id FROM batches WHERE session_id = ? AND status IN ('running', 'paused') ORDER BY id", session_id)
+
+
 def count(tx: Tx, batch_id: int, **changes: int) -> None:
     """Adds to counters: `count(tx, 7, sent=1, failed=-1)`."""
     if not changes.keys() <= COUNTERS:
@@ -105,9 +110,10 @@ def cancel_some(tx: Tx, batch_id: int, limit: int) -> int:
 
 
 def stopped_with_rest(sql: Sql) -> list[int]:
-    """Stopped batches that still have queued messages to cancel."""
+    """Stopped batches that still have queued messages to cancel. Those of deleted sessions end with all else of theirs."""
     return sql.values(
-        "SELECT b.id FROM batches b WHERE b.status = 'stopped' AND b.sent + b.failed + b.cancelled < b.total"
+        "SELECT b.id FROM batches b JOIN sessions s ON s.id = b.session_id AND s.deleted_at IS NULL"
+        " WHERE b.status = 'stopped' AND b.sent + b.failed + b.cancelled < b.total"
         " AND EXISTS (SELECT 1 FROM messages m WHERE m.session_id = b.session_id AND m.batch_id = b.id AND m.status = 'queued')"
     )
 

@@ -9,22 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
 from wame_box.kernel.clock import SECOND
 from wame_box.kernel.errors import EngineError, StorageFailed
 from wame_box.kernel.kernel import Kernel
-from wame_box.messaging import batch_store, batches, receipts, store
+from wame_box.messaging import batch_store, batches, receipts, session_end, store
 from wame_box.messaging.claim import Claim, claim, unanswered
 from wame_box.sessions.engine import Engine, OutboundMessage
 
 log = structlog.get_logger()
 
 ATTEMPTS = 6
+ANSWER_SECONDS = 3  # what is in flight gets them at the end
 BACKOFF = (2 * SECOND, 10 * SECOND, 60 * SECOND, 300 * SECOND, 900 * SECOND)
 # After these nobody knows whether WhatsApp took the message.
 DOUBTFUL = {"timeout", "engine_failed"}
@@ -39,13 +40,17 @@ class Sessions(Protocol):
 
 @dataclass
 class _Lane:
-    """The worker of one session. `news` is for the worker, which clears it; `woken` is new after each wake, for all others."""
+    """The worker of one session. `news` is for the worker, which clears it; `woken` is new after each wake, for all others.
+
+    `over`: the session was deleted, nothing begins any more.
+    """
 
     session_id: int
     news: asyncio.Event = field(default_factory=asyncio.Event)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     sending: set[asyncio.Task[None]] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Dispatcher:
@@ -59,7 +64,9 @@ class Dispatcher:
         self._stopping = False
 
     async def start(self) -> None:
-        """Cancels what a stopped batch left behind; sessions wake their workers when they connect."""
+        """Ends what deleted sessions and stopped batches left behind; sessions wake their workers when they connect."""
+        for session_id in await self._kernel.db.read(session_end.left_behind):
+            self.end_session(session_id)
         for batch_id in await self._kernel.db.read(batch_store.stopped_with_rest):
             self.cancel_rest(batch_id)
 
@@ -70,12 +77,7 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        sending = [task for lane in self._lanes.values() for task in lane.sending]
-        if sending:
-            await asyncio.wait(sending, timeout=3)
-        for task in sending:
-            task.cancel()
-        await asyncio.gather(*sending, return_exceptions=True)
+        await _let_finish([task for lane in self._lanes.values() for task in lane.sending])
 
     def wake(self, session_id: int) -> None:
         """Something changed for this session: a message was queued, it connected, a batch runs again."""
@@ -84,6 +86,8 @@ class Dispatcher:
         lane = self._lanes.get(session_id)
         if lane is None:
             lane = self._lanes[session_id] = _Lane(session_id)
+        if lane.over.is_set():
+            return
         lane.news.set()
         lane.woken.set()
         lane.woken = asyncio.Event()
@@ -92,14 +96,35 @@ class Dispatcher:
 
     def cancel_rest(self, batch_id: int) -> None:
         """Cancels a stopped batch's queued messages in the background."""
-        task = asyncio.create_task(self._cancel_rest(batch_id))
+        self._begin(self._until_done(batches.cancel_rest, batch_id))
+
+    def end_session(self, session_id: int) -> None:
+        """The session was deleted: its tasks end now, and in the background all of its messages that have not come to an end."""
+        lane = self._lanes.setdefault(session_id, _Lane(session_id))
+        lane.over.set()
+        self._begin(self._end_session(lane))
+
+    async def _end_session(self, lane: _Lane) -> None:
+        at_once = [task for task in (lane.task, *lane.sending) if task and (task is lane.task or task in self._resting)]
+        for task in at_once:
+            task.cancel()
+        await asyncio.gather(*at_once, return_exceptions=True)
+        await _let_finish(list(lane.sending))
+        await self._until_done(session_end.end_some, lane.session_id)
+
+    def _begin(self, job: Coroutine[Any, Any, None]) -> None:
+        if self._stopping:  # the next start finds what is left
+            job.close()
+            return
+        task = asyncio.create_task(job)
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
-    async def _cancel_rest(self, batch_id: int) -> None:
+    async def _until_done(self, fn: Callable[..., int], *args: object) -> None:
+        """Units of work in the background, one after the other, until one says that nothing is left."""
         while True:
             with contextlib.suppress(StorageFailed):
-                while await self._kernel.db.write_low(batches.cancel_rest, batch_id):
+                while await self._kernel.db.write_low(fn, *args):
                     pass
                 return
             await self._kernel.clock.sleep(5 * SECOND)
@@ -175,6 +200,8 @@ class Dispatcher:
         """Tries until the server took the message or refused it for good. While the session is away it waits."""
         session_id = lane.session_id
         for attempt in range(1, ATTEMPTS + 1):
+            if lane.over.is_set():
+                return
             engine = await self._connected(lane)
             error = await self._try(session_id, engine, message)
             if error is None:
@@ -184,6 +211,8 @@ class Dispatcher:
                 return
             if not engine.capabilities.own_ids and str(error) in DOUBTFUL:
                 await self._store(store.mark_unknown, session_id, message.message_id)
+                return
+            if lane.over.is_set():
                 return
             await self._rest(self._kernel.clock.sleep(error.retry_after or BACKOFF[attempt - 1]))
             await self._store(store.count_attempt, message.message_id)
@@ -227,3 +256,12 @@ class Dispatcher:
                 await self._kernel.db.write(fn, *args)
                 return
             await self._kernel.clock.sleep(5 * SECOND)
+
+
+async def _let_finish(tasks: list[asyncio.Task[None]]) -> None:
+    """Sends under way get a moment for their answer, then they end."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=ANSWER_SECONDS)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -297,3 +297,12 @@ class BatchFinished(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "batch.finished"
     stored: ClassVar[bool] = False
     batch_id: int
+
+
+class BatchStopped(Event, frozen=True, kw_only=True):
+    """For the house: a batch was stopped by what happened around it, not by whoever made it; `reason` says by what."""
+
+    type: ClassVar[str] = "batch.stopped"
+    stored: ClassVar[bool] = False
+    batch_id: int
+    reason: str

@@ -231,6 +231,25 @@ def in_flight(sql: Sql, session_id: int) -> list[Queued]:
     return sql.all(Queued, f"{QUEUED} WHERE m.session_id = ? AND m.status = 'sending' ORDER BY m.id", session_id)
 
 
+def in_flight_facts(sql: Sql, session_id: int, limit: int) -> list[Message]:
+    """What was claimed and has no answer yet, without its content."""
+    query = f"SELECT {FACTS} FROM messages m WHERE m.session_id = ? AND m.status = 'sending' LIMIT ?"  # noqa: S608
+    return sql.all(Message, query, session_id, limit)
+
+
+def queued_of_session(sql: Sql, session_id: int, limit: int) -> list[tuple[int, int]]:
+    """(message, batch or 0) of some that wait."""
+    return sql.rows("SELECT id, batch_id FROM messages WHERE session_id = ? AND status = 'queued' LIMIT ?", session_id, limit)
+
+
+def cancel_all(tx: Tx, message_ids: list[int], reason: str) -> None:
+    """Cancels messages that are queued. Their batches' counters are the caller's to keep."""
+    tx.many(
+        "UPDATE messages SET status = 'cancelled', error = ? WHERE id = ? AND status = 'queued'",
+        [(reason, message_id) for message_id in message_ids],
+    )
+
+
 def mark_claimed(tx: Tx, message_id: int, wa_id: str | None) -> None:
     tx.run(
         "UPDATE messages SET status = 'sending', wa_id = ?, claimed_at = ?, attempts = attempts + 1, wait_reason = NULL"

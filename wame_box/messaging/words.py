@@ -48,6 +48,7 @@ ERROR_TEXTS: dict[str, str] = {
     "engine_failed": N_("The engine broke down while sending. The server's log says more."),
     "recipient_opted_out": N_("This person asked not to get messages any more."),
     "batch_stopped": N_("The campaign was stopped before this message was sent."),
+    "session_deleted": N_("Its session was deleted."),
     "cancelled": N_("It was cancelled before it was sent."),
     "expired": N_("It could not be sent in time."),
     "unknown": N_("WhatsApp gave no reason."),

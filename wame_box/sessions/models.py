@@ -154,6 +154,14 @@ class SessionQr(Event, frozen=True, kw_only=True):
         return f"session:{self.session_id}"
 
 
+class SessionDeleted(Event, frozen=True, kw_only=True):
+    """For the house: the session is gone, and nothing is sent over it any more."""
+
+    type: ClassVar[str] = "session.deleted"
+    stored: ClassVar[bool] = False
+    session_id: int
+
+
 class Qr(msgspec.Struct, frozen=True):
     """The code that a session shows now: what the QR image carries, and until when it is good."""
 

@@ -7,7 +7,7 @@ from wame_box.accounts.models import Caller
 from wame_box.kernel.db import Tx
 from wame_box.sessions import store
 from wame_box.sessions.lookup import need_session
-from wame_box.sessions.models import Session, SessionStatus
+from wame_box.sessions.models import Session, SessionDeleted, SessionStatus
 from wame_box.sessions.status import change_status
 from wame_box.sessions.supervisor import Supervisor
 
@@ -54,12 +54,13 @@ def unlink_session(tx: Tx, caller: Caller, session_id: int, supervisor: Supervis
 
 
 def delete_session(tx: Tx, caller: Caller, session_id: int, supervisor: Supervisor) -> None:
-    """Unlinks the session and takes it from every list. Its messages stay in the statistics.
+    """Unlinks the session and takes it from every list. What it has not sent is cancelled; its messages stay in the statistics.
 
     Raises: Refused("not_found").
     """
     session = need_session(tx, caller.account_id, session_id)
     change_status(tx, session, SessionStatus.LOGGED_OUT, "unlinked", wanted=False)
     store.mark_deleted(tx, session.id)
+    tx.emit(SessionDeleted(account_id=session.account_id, session_id=session.id))
     audit.record(tx, caller, "session.deleted", session.public_id)
     tx.after_commit(lambda: supervisor.unlink_soon(session.id))
