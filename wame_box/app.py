@@ -74,7 +74,7 @@ class Box:
             http=OutboundHttp(config.outbound),
         )
         self.first_run = FirstRun()
-        self.gate = access.Gate(self.kernel.db, self.kernel.clock)
+        self.gate = access.Gate(self.kernel.db, self.kernel.clock, config.server.public_url, self.kernel.live.recheck)
         self.world = SandboxWorld(folder.sandbox, key, self.kernel.clock, self.kernel.live.publish)
         self.supervisor = Supervisor(self.kernel, self._engines(), self._take, check_policy)
         self.dispatcher = Dispatcher(self.kernel, self.supervisor)
@@ -158,7 +158,7 @@ class Box:
             raise RuntimeError(f"routes without access rule: {unguarded}")
         _provide_in_turn(app)
         public = urlsplit(self.config.server.public_url).netloc or None
-        return web.Harden(OtherMethods(app), public)
+        return web.Harden(OtherMethods(app), pages.error_page, public)
 
     def _dependencies(self) -> dict[str, Provide]:
         fixed = {

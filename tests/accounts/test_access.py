@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar.connection import ASGIConnection
 
 from tests.accounts.conftest import Town
 from tests.factories import Person
 from wame_box.accounts import store
-from wame_box.accounts.access import LOGIN_DAYS
+from wame_box.accounts.access import LOGIN_DAYS, Gate
 from wame_box.kernel.clock import DAY, SECOND
 from wame_box.kernel.db import Database, Sql
 from wame_box.kernel.errors import StorageFailed
@@ -139,3 +140,33 @@ async def test_when_a_key_was_used_is_noted(town: Town, owner: Person) -> None:
     assert row["used_at"] is not None
     assert owner.key not in str(row)
     assert owner.key.startswith(row["hint"])
+
+
+async def test_the_browsers_cookie_lasts_as_long_as_the_login(town: Town, owner: Person) -> None:
+    """Renewed when the login slides, once in five minutes; signing out has the last word."""
+    browser = town[0].browser(owner)
+    assert "set-cookie" not in (await browser.get("/keys")).headers
+    town[1].advance(10 * 60 * SECOND)
+    renewed = (await browser.get("/keys")).headers["set-cookie"]
+    assert renewed.startswith(f"wame_login={owner.login};")
+    assert f"max-age={LOGIN_DAYS * 86_400}" in renewed.lower() and "httponly" in renewed.lower()
+    assert "secure" not in renewed.lower()
+    assert "set-cookie" not in (await browser.get("/keys")).headers
+    town[1].advance(10 * 60 * SECOND)
+    browser = town[0].client(headers={"cookie": f"wame_login={owner.login}", "sec-fetch-site": "same-origin"})
+    said = [one for one in (await browser.post("/sign-out")).headers.get_list("set-cookie") if one.startswith("wame_login=")]
+    assert len(said) == 1 and owner.login not in said[0]
+
+
+@pytest.mark.parametrize(("public_url", "secure"), [("https://box.example", True), ("http://box.example", False), ("", False)])
+async def test_the_cookie_is_for_tls_where_people_use_it(town: Town, public_url: str, secure: bool) -> None:
+    """A proxy in front of the box ends TLS: what reaches the box is plain HTTP."""
+    gate = Gate(town[0].box.kernel.db, town[1], public_url)
+
+    def request(scheme: str) -> ASGIConnection[Any, Any, Any, Any]:
+        headers = [(b"host", b"box.test")]
+        scope: Any = {"type": "http", "scheme": scheme, "path": "/", "headers": headers, "query_string": b"", "server": None}
+        return ASGIConnection(scope)
+
+    assert gate.login_cookie(request("http"), "token").secure is secure
+    assert gate.login_cookie(request("https"), "token").secure is True

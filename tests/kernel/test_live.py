@@ -11,17 +11,19 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import House, open_house
-from tests.factories import Person, make_account, until
+from tests.factories import Person, make_account, make_member, until
+from wame_box.accounts.permissions import Role
 from wame_box.kernel import live
+from wame_box.kernel.db import Tx
 from wame_box.kernel.live import LiveHub, sse
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Stream:
-    """One open request to `/live`, as a browser makes it."""
+    """One open request to a stream, as a browser or a program makes it."""
 
-    def __init__(self, house: House, person: Person, topics: str) -> None:
+    def __init__(self, house: House, person: Person, topics: str, path: str = "/live", key: str = "") -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.text = ""
@@ -33,11 +35,14 @@ class Stream:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": "/live",
-            "raw_path": b"/live",
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": f"topics={topics}".encode(),
             "root_path": "",
-            "headers": [(b"host", b"box.test"), (b"cookie", f"wame_login={person.login}".encode())],
+            "headers": [
+                (b"host", b"box.test"),
+                (b"x-api-key", key.encode()) if key else (b"cookie", f"wame_login={person.login}".encode()),
+            ],
             "client": ("127.0.0.1", 1),
             "server": ("box.test", 80),
         }
@@ -56,7 +61,7 @@ class Stream:
             self.over = not message.get("more_body")
 
     async def open(self) -> Stream:
-        await until(lambda: "open" in self.text or self.over)
+        await until(lambda: "retry" in self.text or self.over)
         return self
 
     async def leave(self) -> None:
@@ -113,6 +118,47 @@ async def test_a_page_that_was_closed_is_forgotten(house: House, alice: Person) 
     assert len(hub._by_topic) == before + 3
     await stream.leave()
     await until(lambda: len(hub._by_topic) == before)
+
+
+async def test_a_stream_ends_with_the_sign_out(house: House, alice: Person, charlie: Person) -> None:
+    """At once, and only that of who signed out."""
+    guest = await make_member(house.box, alice, "Bob", "bob@example.com", Role.AGENT)
+    hers, his = await Stream(house, guest, "messages").open(), await Stream(house, charlie, "").open()
+    assert (await house.browser(guest).post("/sign-out")).status_code == 303
+    await until(lambda: hers.over)
+    house.box.kernel.live.publish(alice.account_id, "messages", {"message": "msg_9"})
+    assert hers.news() == [] and not his.over
+    await hers.leave()
+    await his.leave()
+    assert not house.box.kernel.live._open
+
+
+@pytest.mark.parametrize("path", ["/live", "/api/v1/sessions/{}/qr/stream"])
+async def test_a_stream_ends_when_the_rights_do(house: House, alice: Person, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Taken away by another process: noticed at the next sign of life, also while there are news all the time."""
+    session = (await house.program(alice).post("/api/v1/sessions", json={"name": "Shop"})).json()["id"]
+    bob = await make_member(house.box, alice, "Bob", f"{len(path)}@example.com", Role.OWNER)
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+    stream = await Stream(house, bob, "messages", path.format(session)).open()
+    await until(lambda: "still here" in stream.text)
+    await house.box.kernel.db.write(Tx.run, "DELETE FROM logins WHERE member_id = ?", bob.caller.member_id)
+    async with asyncio.timeout(5):
+        while not stream.over:
+            house.box.kernel.live.publish(alice.account_id, "messages", {})
+            await asyncio.sleep(0.005)
+    await stream.leave()
+
+
+async def test_a_revoked_key_ends_its_stream(house: House, alice: Person) -> None:
+    browser = house.browser(alice)
+    session = (await browser.post("/api/v1/sessions", json={"name": "Shop"})).json()["id"]
+    made = (await browser.post("/api/v1/keys", json={"name": "K", "scopes": ["sessions:write"]})).json()
+    path = f"/api/v1/sessions/{session}/qr/stream"
+    stream = await Stream(house, alice, "", path, key=made["key"]).open()
+    assert stream.status == 200 and not stream.over
+    assert (await browser.delete(f"/api/v1/keys/{made['id']}")).status_code == 204
+    await until(lambda: stream.over)
+    await stream.leave()
 
 
 async def test_too_many_topics(house: House, alice: Person) -> None:

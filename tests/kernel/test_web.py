@@ -286,6 +286,17 @@ async def test_a_login_cookie_from_another_site_may_not_write(shared: House, own
     assert fine.status_code == 201
 
 
+async def test_a_form_from_another_site_is_refused_in_the_readers_language(shared: House, owner: Person) -> None:
+    browser = shared.client(cookies={"wame_login": owner.login}, headers={"accept-language": "fr-FR,fr;q=0.9"})
+    answer = await browser.post("/theme", data={"theme": "dark"}, headers=CROSS)
+    assert (answer.status_code, answer.headers["content-type"]) == (403, "text/html; charset=utf-8")
+    assert '<html lang="fr"' in answer.text
+    assert "autre site" in answer.text
+    assert answer.headers["content-security-policy"]
+    in_spanish = await browser.post("/theme", headers={**CROSS, "cookie": "lang=es"})
+    assert '<html lang="es"' in in_spanish.text
+
+
 async def test_a_key_works_from_anywhere(program: httpx.AsyncClient) -> None:
     answer = await program.post("/api/v1/contacts", json={"address": "+33639980051"}, headers=CROSS)
     assert answer.status_code == 201

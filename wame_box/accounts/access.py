@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
 from litestar.handlers import BaseRouteHandler
-from litestar.types import ASGIApp, Receive, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 from litestar.types import Scope as ASGIScope
 
 from wame_box.accounts import store
 from wame_box.accounts.models import Caller, LoginRow
 from wame_box.accounts.permissions import ROLE_SCOPES, Scope
-from wame_box.kernel.clock import DAY, MINUTE, Clock
+from wame_box.kernel.clock import DAY, MINUTE, SECOND, Clock
 from wame_box.kernel.db import Database, Sql
 from wame_box.kernel.errors import Refused, StorageFailed
 from wame_box.kernel.i18n import speak
@@ -30,14 +31,18 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 REMEMBER_SECONDS = 5
 REMEMBERED = 10_000
 LOGIN_DAYS = 14
+SLID = "login_slid"  # in a request's state: its login lasts longer from now on
 
 
 class Gate:
     """Turns a key or a login cookie into a `Caller`. What was found is remembered for five seconds, unless it was ended here."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, public_url: str = "", forgotten: Callable[[], None] | None = None) -> None:
+        """`forgotten` is called after each `forget`."""
         self._db = db
         self._clock = clock
+        self._public_url = public_url
+        self._tell_forgotten = forgotten
         self._known: dict[bytes, tuple[int, Caller]] = {}
         self._touched: dict[int, int] = {}
         self._forgotten = 0  # how often: what was read before is not remembered after
@@ -51,9 +56,29 @@ class Gate:
         async def guarded(scope: ASGIScope, receive: Receive, send: Send) -> None:
             connection: Connection = ASGIConnection(scope)
             await self.check(connection, connection.route_handler)
-            await app(scope, receive, send)
+            await app(scope, receive, self._sliding(connection, send) if SLID in scope["state"] else send)
 
         return guarded
+
+    def _sliding(self, connection: Connection, send: Send) -> Send:
+        """The browser keeps its cookie as long as the box keeps the login; an answer that sets or ends it has its own say."""
+        _, cookie = self.login_cookie(connection, connection.cookies[LOGIN_COOKIE]).to_encoded_header()
+        name = f"{LOGIN_COOKIE}=".encode()
+
+        async def sender(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                sent = list(message["headers"])
+                if not any(key.lower() == b"set-cookie" and value.startswith(name) for key, value in sent):
+                    message["headers"] = [*sent, (b"set-cookie", cookie)]
+            await send(message)
+
+        return sender
+
+    def login_cookie(self, connection: Connection, token: str) -> Cookie:
+        """Never sent without TLS where people reach the box by TLS, also if a proxy in front of it ends that."""
+        secure = connection.scope["scheme"] == "https" or self._public_url.lower().startswith("https://")
+        age = LOGIN_DAYS * DAY // SECOND
+        return Cookie(key=LOGIN_COOKIE, value=token, httponly=True, samesite="lax", secure=secure, max_age=age)
 
     async def check(self, connection: Connection, handler: BaseRouteHandler) -> None:
         """Knows the caller from here on, or refuses him.
@@ -89,6 +114,23 @@ class Gate:
         """After a sign-out, a revoked key or changed rights: ask the database again."""
         self._known.clear()
         self._forgotten += 1
+        if self._tell_forgotten is not None:
+            self._tell_forgotten()
+
+    def still(self, connection: Connection, scope: Scope) -> Callable[[], Awaitable[bool]]:
+        """Whether the caller of this request would still be let in: for streams, which go on long after it was asked."""
+
+        async def ask() -> bool:
+            token = key_of(connection) or connection.cookies.get(LOGIN_COOKIE, "")
+            digest = hashlib.sha256(token.encode()).digest()
+            if key_of(connection):
+                caller = await self._db.read(_caller_by_key, digest)
+            else:
+                row = await self._db.read(store.login_by_token, digest, self._clock.now())
+                caller = _caller_of_login(row, "") if row else None
+            return caller is not None and caller.may(scope)
+
+        return ask
 
     async def _by_key(self, token: str, connection: Connection) -> Caller | None:
         digest = hashlib.sha256(token.encode()).digest()
@@ -113,6 +155,7 @@ class Gate:
             caller = _caller_of_login(row, address_of(connection)) if row else None
             if row and self._clock.now() - row.seen_at > store.SEEN_EVERY:
                 await self._note(store.touch_login, row.login_id, self._clock.now() + LOGIN_DAYS * DAY)
+                connection.scope["state"][SLID] = True
             self._remember(digest, caller, before)
         return caller
 

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from wame_box.accounts import account, keys, signin, store
-from wame_box.accounts.access import LOGIN_DAYS, Gate, address_of
+from wame_box.accounts.access import Gate, address_of
 from wame_box.accounts.models import AccountSettings, Caller, NewKey, Setup
 from wame_box.accounts.permissions import KEY_SCOPES, Scope
 from wame_box.accounts.scope_texts import SCOPE_TEXTS
@@ -30,17 +30,8 @@ def _visitor(request: PageRequest) -> signin.Visitor:
     return signin.Visitor(address_of(request), request.headers.get("user-agent", ""))
 
 
-def _with_login(response: Page, request: PageRequest, token: str) -> Page:
-    response.set_cookie(
-        Cookie(
-            key=LOGIN_COOKIE,
-            value=token,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-            max_age=LOGIN_DAYS * 86_400,
-        )
-    )
+def _with_login(response: Page, request: PageRequest, gate: Gate, token: str) -> Page:
+    response.set_cookie(gate.login_cookie(request, token))
     return response
 
 
@@ -69,7 +60,9 @@ async def show_welcome(
 
 
 @post("/welcome", access="public", include_in_schema=False, status_code=200)
-async def do_welcome(request: PageRequest, kernel: NamedDependency[Kernel], first_run: NamedDependency[FirstRun]) -> Page:
+async def do_welcome(
+    request: PageRequest, kernel: NamedDependency[Kernel], first_run: NamedDependency[FirstRun], gate: NamedDependency[Gate]
+) -> Page:
     i18n.speak(pages.language_of(request))
     values = await pages.form(request)
     try:
@@ -82,7 +75,7 @@ async def do_welcome(request: PageRequest, kernel: NamedDependency[Kernel], firs
         )
     token = await kernel.db.write(signin.open_login, member_id, _visitor(request))
     i18n.speak(wish.language)
-    return _with_login(pages.redirect("/", ("ok", _("Your box is ready. Welcome!"))), request, token)
+    return _with_login(pages.redirect("/", ("ok", _("Your box is ready. Welcome!"))), request, gate, token)
 
 
 def _setup_of(values: dict[str, str]) -> Setup:
@@ -110,7 +103,12 @@ async def show_sign_in(request: PageRequest, kernel: NamedDependency[Kernel], ne
 
 
 @post("/sign-in", access="public", include_in_schema=False, status_code=200)
-async def do_sign_in(request: PageRequest, kernel: NamedDependency[Kernel], throttle: NamedDependency[signin.Throttle]) -> Page:
+async def do_sign_in(
+    request: PageRequest,
+    kernel: NamedDependency[Kernel],
+    throttle: NamedDependency[signin.Throttle],
+    gate: NamedDependency[Gate],
+) -> Page:
     i18n.speak(pages.language_of(request))
     values = await pages.form(request)
     target = pages.safe_path(values.get("next", "/"))
@@ -121,7 +119,7 @@ async def do_sign_in(request: PageRequest, kernel: NamedDependency[Kernel], thro
         values.pop("password", None)
         shown = {"errors": pages.form_errors(error), "values": values, "next": target, "empty": False}
         return pages.render(request, "accounts/sign_in.html", error.problem.status, **shown)
-    return _with_login(pages.redirect(target), request, token)
+    return _with_login(pages.redirect(target), request, gate, token)
 
 
 @post("/sign-out", access="public", include_in_schema=False, status_code=200)
@@ -261,7 +259,7 @@ async def change_password(
         text = pages.form_errors(error) if error.fields else {"old_password": refusal_text(error)}
         return await _settings_page(request, kernel, caller, error.problem.status, errors=text)
     gate.forget()
-    return _with_login(pages.redirect("/settings", ("ok", _("The new password is set."))), request, token)
+    return _with_login(pages.redirect("/settings", ("ok", _("The new password is set."))), request, gate, token)
 
 
 HANDLERS = [

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from litestar import Request, Response
-from litestar.enums import MediaType, ScopeType
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -162,8 +162,9 @@ class Harden:
     what people type, should a proxy rewrite the Host header.
     """
 
-    def __init__(self, app: ASGIApp, public_host: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, page: ErrorPage, public_host: str | None = None) -> None:
         self._app = app
+        self._page = page
         self._public_host = public_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -184,7 +185,7 @@ class Harden:
             await send(message)
 
         if scope["method"] in UNSAFE and not self._same_origin(scope, api):
-            await _refuse_origin(sender, api)
+            await self._refuse(scope, sender, api)
             return
         await self._app(scope, receive, sender)
 
@@ -201,12 +202,14 @@ class Harden:
         host = urlsplit(origin).netloc
         return host != "" and host in (headers.get(b"host"), self._public_host)
 
-
-async def _refuse_origin(send: Send, api: bool) -> None:
-    refused = Refused("wrong_origin")
-    text = refusal_text(refused)
-    body = json.dumps(problem(403, refused.code, text)).encode() if api else text.encode()
-    kind = PROBLEM if api else f"{MediaType.TEXT}; charset=utf-8"
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    async def _refuse(self, scope: HTTPScope, send: Send, api: bool) -> None:
+        """Before anybody asked who the caller is: the page is in the language of the browser."""
+        refused = Refused("wrong_origin")
+        if api:
+            kind, text = PROBLEM, json.dumps(problem(403, refused.code, refusal_text(refused)))
+        else:
+            kind, text = "text/html; charset=utf-8", str(self._page(Request(scope), refused).content)
+        body = text.encode()
+        headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})

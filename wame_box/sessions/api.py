@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Stream
 
+from wame_box.accounts.access import Gate
 from wame_box.accounts.models import Caller
 from wame_box.accounts.permissions import Scope
 from wame_box.kernel import ids, paging
@@ -223,14 +224,16 @@ async def get_qr_svg(
 )
 async def stream_qr(
     session_id: FromPath[str],
+    request: Request[Any, Any, Any],
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
+    gate: NamedDependency[Gate],
     supervisor: NamedDependency[Supervisor],
 ) -> Stream:
     """Server-sent events: `qr` {qr, expires_at, svg} for each new code, `status` {status, reason, number} for each change. It
-    ends once the session is connected, or its pairing is over."""
+    ends once the session is connected, its pairing is over, or the key is revoked."""
     session = await kernel.db.read(need_session, caller.account_id, ids.parse("ses", session_id))
-    stream = pairing.follow_pairing(kernel, supervisor, session)
+    stream = pairing.follow_pairing(kernel, supervisor, session, gate.still(request, Scope.SESSIONS_WRITE))
     return Stream(stream, media_type="text/event-stream", headers={**FRESH, "x-accel-buffering": "no"})
 
 

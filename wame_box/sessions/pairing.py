@@ -15,7 +15,7 @@ from qrcode.image.svg import SvgPathImage
 from wame_box.kernel.clock import SECOND, to_rfc3339
 from wame_box.kernel.errors import Refused
 from wame_box.kernel.kernel import Kernel
-from wame_box.kernel.live import STILL_HERE, sse
+from wame_box.kernel.live import STILL_HERE, Allowed, sse
 from wame_box.sessions import store
 from wame_box.sessions.live import topic_of
 from wame_box.sessions.lookup import need_session
@@ -84,10 +84,10 @@ async def _first_news(kernel: Kernel, supervisor: Supervisor, session: Session) 
                 return
 
 
-async def follow_pairing(kernel: Kernel, supervisor: Supervisor, session: Session) -> AsyncIterator[bytes]:
-    """Server-sent events until the session is linked or its pairing is over: `qr` {qr, expires_at, svg}, `status` {status,
-    reason, number}; a comment every 20 s. It begins with how things are now."""
-    with kernel.live.subscribe(session.account_id, [topic_of(session.id)]) as subscription:
+async def follow_pairing(kernel: Kernel, supervisor: Supervisor, session: Session, allowed: Allowed) -> AsyncIterator[bytes]:
+    """Server-sent events until the session is linked, its pairing is over, or the reader is not `allowed` any more: `qr` {qr,
+    expires_at, svg}, `status` {status, reason, number}; a comment every 20 s. It begins with how things are now."""
+    with kernel.live.subscribe(session.account_id, [topic_of(session.id)], allowed) as subscription:
         told: tuple[object, ...] = ()
         shown: Qr | None = None
         now = await kernel.db.read(store.session_row, session.id)
