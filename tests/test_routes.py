@@ -20,7 +20,7 @@ from wame_box.accounts import access
 from wame_box.accounts.permissions import Role, Scope
 from wame_box.kernel import ids
 from wame_box.kernel.clock import FakeClock
-from wame_box.kernel.db import Sql
+from wame_box.kernel.db import Sql, Tx
 from wame_box.messaging import batches
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -284,8 +284,9 @@ async def test_every_post_of_the_api_is_done_once(town: Town) -> None:
             continue  # its form is another one each time: contacts/test_import_api.py
         body = GOOD.get((door.method, door.path))
         said = b"" if body is None else json.dumps(_filled(body, town.things)).encode()
-        row = (town.alice.account_id, f"key {number}", door.address(town.things), hashlib.sha256(said).digest(), 299, '{"n":1}')
-        await db.write(lambda tx, row=row: tx.run("INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)", *row, tx.now))
+        digest = hashlib.sha256(said).digest()
+        row = (town.alice.account_id, f"key {number}", door.address(town.things), digest, 299, '{"n":1}', NOON)
+        await db.write(Tx.run, "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
         headers = {"idempotency-key": f"key {number}", "content-type": "application/json"}
         answer = await api.post(door.address(town.things), content=said, headers=headers)
         assert (answer.status_code, answer.text) == (299, '{"n":1}'), (door, answer.text[:300])
