@@ -19,7 +19,7 @@ from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import StorageFailed
 from wame_box.kernel.events import Event
 from wame_box.kernel.kernel import Kernel
-from wame_box.webhooks import store
+from wame_box.webhooks import payloads, store
 from wame_box.webhooks.deliver import Deliverer
 from wame_box.webhooks.endpoints import change_endpoint
 from wame_box.webhooks.models import DeliveryStatus, DisabledReason, EndpointChange, EndpointStatus
@@ -393,3 +393,21 @@ async def test_too_long_a_backlog_loses_its_oldest(kernel: Any, post: Post, sink
     assert counts["dropped"] == 200
     assert sink.got[0].number == 200
     assert sum(counts.values()) == 1200
+
+
+async def test_a_request_that_can_not_be_built_is_a_failed_attempt(
+    post: Post, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not stay pending until a restart."""
+    endpoint = await post.endpoint(sink.url)
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(payloads, "headers", broken)
+    with post.outcomes(endpoint) as outcomes:
+        await post.emit(1)
+        await outcomes.stored()
+    [delivery] = await post.deliveries(endpoint)
+    assert (delivery.status, delivery.attempts, delivery.error) == (DeliveryStatus.PENDING, 1, "internal")
+    assert delivery.next_at > post.clock.now()

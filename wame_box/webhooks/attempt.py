@@ -60,10 +60,10 @@ class Outcome:
 async def send(kernel: Kernel, endpoint: Endpoint, due: Due, chance: Chance) -> Outcome:
     """Never raises but CancelledError: whatever goes wrong is an outcome."""
     at, started = kernel.clock.now(), time.perf_counter()
-    content = payloads.body(due.event)
-    headers = payloads.headers(endpoint.secret, due.event_id, at, content)
     error, answer = "", Answer(0, {}, "", 0)
     try:
+        content = payloads.body(due.event)
+        headers = payloads.headers(endpoint.secret, due.event_id, at, content)
         answer = await kernel.http.post(endpoint.url, content, headers, float(kernel.config.outbound.timeout))
     except OutboundError as failure:
         error = failure.code
