@@ -269,6 +269,23 @@ async def test_a_kill_between_commit_and_ledger_leaves_no_gap(stage: Stage, owne
     await again.stop()
 
 
+async def test_a_ledger_on_a_full_disk_holds_up_nothing(stage: Stage, owner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message was taken: what follows of it happens, and its line comes with the next one."""
+    session, _ = await stage.linked(owner)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.world.ledger, "write", full)
+        sent = await stage.engine(session).send(text("L1"))
+        assert sent.wa_id == "L1" and lines(stage) == []
+        await stage.play(MINUTE)
+        assert told(stage) == [("L1", "delivered"), ("L1", "read")]
+    await stage.engine(session).send(text("L2"))
+    assert [line["wa_id"] for line in lines(stage)] == ["L1", "L2"]
+
+
 async def test_nothing_readable_lies_on_the_disk(stage: Stage, owner: Caller) -> None:
     session, _ = await stage.linked(owner)
     await stage.engine(session).send(text("A1", body="a very secret text"))

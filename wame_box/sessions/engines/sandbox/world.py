@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import structlog
 
 from wame_box.kernel.clock import DAY, HOUR, Clock
 from wame_box.kernel.db import Database
@@ -28,6 +30,9 @@ Publish = Callable[[int, str, Any], None]
 
 KEPT_DAYS = 7
 REMEMBERED_CODES = 1_000
+MOST_OWED = 10_000
+
+log = structlog.get_logger()
 
 
 class LinkedDevice(Protocol):
@@ -76,6 +81,7 @@ class SandboxWorld:
         self._offers: dict[str, Offer] = {}
         self._spent: OrderedDict[str, str] = OrderedDict()
         self._keeping: asyncio.Task[None] | None = None
+        self._owed: deque[tuple[Any, ...]] = deque(maxlen=MOST_OWED)  # lines that the disk refused
 
     async def start(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,6 +101,7 @@ class SandboxWorld:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
         await self.db.close()
+        self._pay_ledger()
         self.ledger.close()
 
     async def _complete_ledger(self) -> None:
@@ -127,16 +134,20 @@ class SandboxWorld:
         self._write_ledger(message, outcome, self.clock.now())
 
     def _write_ledger(self, message: ChatMessage, outcome: Outcome, at: int) -> None:
-        self.ledger.write(
-            at,
-            message.account_id,
-            message.session_id,
-            message.wa_id,
-            message.reference,
-            message.number,
-            message.content,
-            outcome,
-        )
+        """A line that the disk refuses is written with the next one, or at the next start: what it tells of has happened, and
+        what follows of it must."""
+        m = message
+        self._owed.append((at, m.account_id, m.session_id, m.wa_id, m.reference, m.number, m.content, outcome))
+        self._pay_ledger()
+
+    def _pay_ledger(self) -> None:
+        while self._owed:
+            try:
+                self.ledger.write(*self._owed[0])
+            except OSError as error:
+                log.warning("sandbox.ledger_not_written", lines=len(self._owed), error=str(error))
+                return
+            self._owed.popleft()
 
     # -- phones and people ---------------------------------------------------------------------------------------------
 
