@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.conftest import House, MakeBox
 from tests.factories import make_account
 from tests.simulate import settle
 from wame_box import jobs
 from wame_box.app import Box
-from wame_box.contacts import consent
+from wame_box.contacts import consent, import_store
 from wame_box.contacts import store as contacts
 from wame_box.contacts.consent import ContactOptedOut
+from wame_box.kernel import events
 from wame_box.kernel.clock import DAY, HOUR, MINUTE, FakeClock
 from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.events import Reaction
+from wame_box.kernel.files import StoredFile
 
 
 async def minute(box: Box) -> None:
@@ -90,6 +94,51 @@ async def test_old_answers_and_logins_are_purged(make_box: MakeBox, fake_clock: 
     fake_clock.advance(15 * DAY + HOUR)
     await asyncio.to_thread(box.jobs._every_hour)
     assert await box.kernel.db.read(left) == (0, 0)
+
+
+async def test_a_follower_that_never_works_is_given_up(make_box: MakeBox, fake_clock: FakeClock) -> None:
+    box = await make_box(clock=fake_clock)
+    person = await make_account(box, "Atelier", "Alice", "alice@example.com")
+    tried = []
+
+    def follower(tx: Tx, event: ContactOptedOut, event_id: int) -> None:
+        tried.append(event_id)
+        raise ValueError("a bug")
+
+    followers: dict[Any, list[Reaction]] = box.kernel.db.reactions.followers
+    followers.setdefault(ContactOptedOut, []).append(follower)
+
+    def opt_out(tx: Tx) -> None:
+        row = contacts.insert(tx, person.account_id, "+33639980001", "Ada", None, {})
+        consent.opt_out(tx, person.account_id, row.id, source="form", proof=None)
+
+    await box.kernel.db.write(opt_out)
+    with capture_logs() as logs:
+        for _ in range(30):
+            fake_clock.advance(6 * HOUR)
+            await box.kernel.db.write(events.retry_failed, box.kernel.db.reactions)
+    assert len(tried) == 20
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["reaction.given_up"]
+    ((_, attempts, error),) = await box.kernel.db.read(failed)
+    assert (attempts, error) == (20, "ValueError: a bug")
+
+
+async def test_files_without_a_row_are_swept(make_box: MakeBox, fake_clock: FakeClock) -> None:
+    """What a crash left between a file and its row goes after an hour; what a row knows stays."""
+    box = await make_box(clock=fake_clock)
+    person = await make_account(box, "Atelier", "Alice", "alice@example.com")
+    files, now = box.kernel.files, fake_clock.now()
+
+    def make(content: bytes, age: int) -> StoredFile:
+        stored = files.save(person.account_id, [content], 1_000)
+        os.utime(files.path(stored.name), ns=((now - age) * 1_000_000,) * 2)
+        return stored
+
+    kept, lost, fresh = make(b"kept", DAY), make(b"lost", HOUR + MINUTE), make(b"fresh", HOUR - MINUTE)
+    await box.kernel.db.write(import_store.keep_file, person.account_id, kept, "people.csv")
+    await asyncio.to_thread(box.jobs._every_hour)
+    assert sorted(files.names()) == sorted([kept.name, fresh.name])
+    assert not files.path(lost.name).exists()
 
 
 async def test_both_are_on_the_clock(make_box: MakeBox) -> None:

@@ -18,6 +18,8 @@ from huey.consumer import Consumer
 from wame_box.accounts import store as accounts
 from wame_box.contacts import imports
 from wame_box.kernel import events, idempotency
+from wame_box.kernel.clock import HOUR
+from wame_box.kernel.db import Sql
 from wame_box.kernel.kernel import Kernel
 from wame_box.messaging import receipts
 
@@ -86,3 +88,24 @@ class Jobs:
             while database.write_sync(purge, CHUNK) == CHUNK:
                 pass
         database.write_sync(accounts.delete_expired_logins)
+        _sweep_files(self._kernel)
+
+
+def _sweep_files(kernel: Kernel) -> None:
+    """Deletes stored files that no row knows: a crash came between a file and its row. An hour is more than a row takes."""
+    lost = [
+        name
+        for name in kernel.files.older_than(kernel.clock.now() - HOUR)
+        if not kernel.db.read_sync(
+            Sql.value, "SELECT EXISTS (SELECT 1 FROM files WHERE path = ? AND account_id = ?)", *_row(name)
+        )
+    ]
+    for name in lost:
+        kernel.files.delete(name)
+    if lost:
+        log.info("files.swept", files=len(lost))
+
+
+def _row(name: str) -> tuple[str, int]:
+    """What finds a file's row; a name begins with its account."""
+    return name, int(name.partition("/")[0])

@@ -12,9 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+import structlog
+
+from wame_box.kernel import ids
 
 if TYPE_CHECKING:
     from wame_box.kernel.db import Tx
+
+
+log = structlog.get_logger()
+
+MOST_ATTEMPTS = 20
+NEVER = (1 << 63) - 1
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +111,8 @@ def note_failure(tx: Tx, event: Event, event_id: int, reaction: Reaction, error:
 
 
 def retry_failed(tx: Tx, reactions: Reactions, limit: int = 50) -> int:
-    """Runs due failed followers again, each in its savepoint. Returns how many succeeded."""
+    """Runs due failed followers again, each in its savepoint. Returns how many succeeded. After 20 attempts, which take four
+    days, one is given up: its row stays for whoever finds the bug."""
     due = tx.rows(
         "SELECT id, event_id, reaction, event, attempts FROM failed_reactions WHERE next_at <= ? ORDER BY next_at LIMIT ?",
         tx.now,
@@ -120,11 +130,14 @@ def _retry_one(tx: Tx, reactions: Reactions, row: int, event_id: int, name: str,
     if error is None:
         tx.run("DELETE FROM failed_reactions WHERE id = ?", row)
         return True
-    wait = min(60_000 * 2**attempts, 6 * 3_600_000)
+    text, next_at = f"{type(error).__name__}: {error}"[:500], tx.now + min(60_000 * 2**attempts, 6 * 3_600_000)
+    if attempts + 1 >= MOST_ATTEMPTS:
+        next_at = NEVER
+        log.error("reaction.given_up", reaction=name, event_id=ids.show("evt", event_id), attempts=attempts + 1, error=text)
     tx.run(
         "UPDATE failed_reactions SET attempts = attempts + 1, next_at = ?, error = ? WHERE id = ?",
-        tx.now + wait,
-        f"{type(error).__name__}: {error}"[:500],
+        next_at,
+        text,
         row,
     )
     return False

@@ -149,6 +149,13 @@ class FileStore:
             if NAME.fullmatch(name := f"{path.parent.name}/{path.name}"):
                 yield name
 
+    def older_than(self, moment: int) -> Iterator[str]:
+        """Stored files last written before a moment (ms UTC)."""
+        for name in self.names():
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                if self.path(name).stat().st_mtime * 1000 < moment:
+                    yield name
+
     def remove_drafts(self) -> int:
         """At the start: drop what a crash left half written. The number of files."""
         drafts = list(self._folder.glob("*/*.part"))
