@@ -15,7 +15,7 @@ from wame_box.kernel import ids
 from wame_box.kernel.db import Tx
 from wame_box.kernel.events import Event, Reaction, Reactions
 from wame_box.kernel.live import LiveHub
-from wame_box.messaging import batches, session_end
+from wame_box.messaging import batches, postponed, session_end
 from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.models import (
     BatchFinished,
@@ -28,7 +28,7 @@ from wame_box.messaging.models import (
     MessageSent,
 )
 from wame_box.sessions.live import announce
-from wame_box.sessions.models import SessionDeleted, SessionQr, SessionStatusChanged
+from wame_box.sessions.models import PacingChanged, SessionDeleted, SessionQr, SessionStatusChanged
 from wame_box.webhooks.deliver import Deliverer
 
 MESSAGE_EVENTS: tuple[type[MessageEvent], ...] = (
@@ -56,6 +56,7 @@ def react(live: LiveHub, deliverer: Deliverer, dispatcher: Dispatcher) -> Reacti
         BatchStopped: [batch_stopped],
         SessionStatusChanged: [announce(live)],
         SessionQr: [announce(live)],
+        PacingChanged: [_release(dispatcher)],
         SessionDeleted: [_end_session(dispatcher)],
         ContactOptedOut: [_take_back],
     }
@@ -77,6 +78,13 @@ def _end_session(dispatcher: Dispatcher) -> Reaction:
         tx.after_commit(lambda: dispatcher.end_session(event.session_id))
 
     return end
+
+
+def _release(dispatcher: Dispatcher) -> Reaction:
+    def release(tx: Tx, event: PacingChanged, event_id: int) -> None:
+        postponed.release(tx, event.session_id, dispatcher.release_rest)
+
+    return release
 
 
 def _note_activity(tx: Tx, event: Any, event_id: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.messaging.engine import HOLD
 from tests.messaging.post import DIANE, ELENA, FARAH, Post
 from wame_box.kernel.clock import DAY, HOUR, MINUTE, SECOND, to_rfc3339
-from wame_box.messaging import batches, pacing_store, policy_change
+from wame_box.messaging import batches, pacing_store, policy_change, postponed
 from wame_box.sessions.engine import Connected, Restricted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -268,3 +268,57 @@ async def test_a_session_takes_nothing_of_another(post: Post) -> None:
     assert (await post.status(waiting), await post.status(gone)) == ("queued", "sent")
     view: Any = await post.read(policy_change.show, post.owner.account_id, other.id)
     assert view.waiting_until is None
+
+
+# -- what waited for rules that are others now -------------------------------------------------------------------------
+
+
+async def in_the_night(post: Post, *addresses: str) -> int:
+    """A batch that quiet hours hold until the morning."""
+    await post.pace(quiet_hours={"start": 21, "end": 8})
+    if post.clock.now() % DAY < 22 * HOUR:
+        await post.play(22 * HOUR - post.clock.now() % DAY)
+    number = await post.batch(*addresses)
+    await post.rest()
+    assert {(row.status, row.wait_reason) for row in await post.of_batch(number)} == {("queued", "quiet_hours")}
+    return number
+
+
+@pytest.mark.parametrize("path", ["/pacing", ""])
+async def test_another_policy_lets_go_what_quiet_hours_held(post: Post, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(postponed, "CHUNK", 3)
+    number = await in_the_night(post, *(LONDON % n for n in range(10)))
+    later = await post.send(DIANE, scheduled_at=to_rfc3339(post.clock.now() + HOUR))
+    address = f"/api/v1/sessions/{post.session.public_id}{path}"
+    answer = await (post.api.post if path else post.api.patch)(address, json={"policy": "unpaced"})
+    assert answer.status_code == 200, answer.text
+    await post.rest()
+    assert {(row.status, row.wait_reason) for row in await post.of_batch(number)} == {("sent", None)}
+    assert await post.status(later) == "queued"
+
+
+async def test_other_quiet_hours_hold_until_their_own_end(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postponed, "CHUNK", 3)
+    number = await in_the_night(post, *(LONDON % n for n in range(10)))
+    before = {row.due_at for row in await post.of_batch(number)}
+    await post.pace(quiet_hours={"start": 21, "end": 6})
+    await post.rest()
+    rows = await post.of_batch(number)
+    assert {(row.status, row.wait_reason) for row in rows} == {("queued", "quiet_hours")}
+    assert {row.due_at + 2 * HOUR for row in rows} == before
+
+
+@pytest.mark.parametrize("sooner", [None, 2 * HOUR])
+async def test_a_restriction_that_ends_early_holds_nobody(post: Post, sooner: int | None) -> None:
+    await post.send(ELENA)
+    await post.rest()
+    await post.say(Restricted(post.clock.now() + 20 * HOUR, "too_many_strangers"))
+    numbers = [await post.send(address) for address in (ELENA, FARAH)]
+    await post.rest()
+    assert [await post.status(number) for number in numbers] == ["queued", "queued"]
+    assert (await post.row(numbers[0])).wait_reason == "restricted"
+    await post.say(Restricted(post.clock.now() + sooner if sooner else None, "over"))
+    if sooner:
+        assert [await post.status(number) for number in numbers] == ["queued", "queued"]
+        await post.play(sooner)
+    assert [await post.status(number) for number in numbers] == ["sent", "sent"]

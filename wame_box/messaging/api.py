@@ -172,13 +172,12 @@ async def choose_pacing(
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
     once: NamedDependency[Once],
-    dispatcher: NamedDependency[Dispatcher],
 ) -> Response[PolicyView]:
     """A named policy, or `custom` with its numbers. `unpaced` is for the sandbox alone."""
     number = ids.parse("ses", session_id)
 
     def change(tx: Tx) -> PolicyView:
-        policy_change.change(tx, caller, number, data, dispatcher.wake)
+        policy_change.change(tx, caller, number, data)
         return policy_change.show(tx, caller.account_id, number)
 
     return await answer_once(kernel.db, once, 200, change)

@@ -18,7 +18,7 @@ import msgspec
 from wame_box.accounts import store as accounts
 from wame_box.contacts.phone import time_zone_of
 from wame_box.kernel.db import Tx
-from wame_box.messaging import batch_store, pacing, pacing_store, peer_store, store
+from wame_box.messaging import batch_store, pacing, pacing_store, peer_store, postponed_store, store
 from wame_box.messaging.store import Queued
 from wame_box.sessions import store as sessions
 from wame_box.sessions.engine import Capabilities, OutboundMessage
@@ -120,7 +120,7 @@ class _Chooser:
             self._strangers_until = decision.until
             self._held = (decision.until, decision.reason)
         else:
-            store.postpone(self._tx, row.id, decision.until, decision.reason)
+            postponed_store.postpone(self._tx, row.id, decision.until, decision.reason)
             self._postponed = True
         return True
 

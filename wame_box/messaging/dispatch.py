@@ -18,7 +18,7 @@ import structlog
 from wame_box.kernel.clock import SECOND
 from wame_box.kernel.errors import EngineError, StorageFailed
 from wame_box.kernel.kernel import Kernel
-from wame_box.messaging import batch_store, batches, receipts, session_end, store
+from wame_box.messaging import batch_store, batches, postponed, receipts, session_end, store
 from wame_box.messaging.claim import Claim, claim, unanswered
 from wame_box.sessions.engine import Engine, OutboundMessage
 
@@ -97,6 +97,18 @@ class Dispatcher:
     def cancel_rest(self, batch_id: int) -> None:
         """Cancels a stopped batch's queued messages in the background."""
         self._begin(self._until_done(batches.cancel_rest, batch_id))
+
+    def release_rest(self, session_id: int, after: int) -> None:
+        """Lets go in the background what was postponed, behind the message `after` (0: none is left), then wakes the session."""
+        self._begin(self._release_rest(session_id, after))
+
+    async def _release_rest(self, session_id: int, after: int) -> None:
+        while after:
+            try:
+                after = await self._kernel.db.write_low(postponed.release_some, session_id, after)
+            except StorageFailed:
+                await self._kernel.clock.sleep(5 * SECOND)
+        self.wake(session_id)
 
     def end_session(self, session_id: int) -> None:
         """The session was deleted: its tasks end now, and in the background all of its messages that have not come to an end."""

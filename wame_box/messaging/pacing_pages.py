@@ -16,7 +16,6 @@ from wame_box.kernel.errors import Refused, invalid
 from wame_box.kernel.i18n import gettext as _
 from wame_box.kernel.kernel import Kernel
 from wame_box.messaging import pacing_store, policy_change
-from wame_box.messaging.dispatch import Dispatcher
 from wame_box.messaging.pacing import PolicyName, day_cap, read_policy, stranger_cap
 from wame_box.messaging.policy_change import PolicyChange
 from wame_box.messaging.policy_form import HOURS, choices, fill_form, read_custom
@@ -59,12 +58,11 @@ async def change_pacing(
     request: PageRequest,
     kernel: NamedDependency[Kernel],
     caller: NamedDependency[Caller],
-    dispatcher: NamedDependency[Dispatcher],
 ) -> Page:
     values = await pages.form(request)
     try:
         wish = _wish(values)
-        await kernel.db.write(policy_change.change, caller, ids.parse("ses", session_id), wish, dispatcher.wake)
+        await kernel.db.write(policy_change.change, caller, ids.parse("ses", session_id), wish)
     except Refused as error:
         if not error.fields:
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from wame_box.kernel.db import Sql, Tx
 from wame_box.kernel.errors import N_, FieldError, Problem, Refused, register
 from wame_box.messaging import pacing_store
 from wame_box.sessions import store as sessions
-from wame_box.sessions.models import EngineKind
+from wame_box.sessions.models import EngineKind, PacingChanged
 from wame_box.sessions.policy import CAREFUL, Policy, PolicyName, policy_named, read_policy, write_policy
 
 register(
@@ -77,8 +76,8 @@ def _custom(numbers: dict[str, Any]) -> Policy:
         raise _wrong("policy_numbers", reason=str(error)[:200]) from None
 
 
-def change(tx: Tx, caller: Caller, session_id: int, wish: PolicyChange, wake: Callable[[int], None]) -> None:
-    """Sets the policy; it holds for the next message.
+def change(tx: Tx, caller: Caller, session_id: int, wish: PolicyChange) -> None:
+    """Sets the policy; it holds for the next message, also for those that waited for the quiet hours of the old one.
 
     Raises: Refused("not_found"), Refused("invalid_input").
     """
@@ -88,7 +87,7 @@ def change(tx: Tx, caller: Caller, session_id: int, wish: PolicyChange, wake: Ca
     policy = _custom(wish.custom) if wish.policy is PolicyName.CUSTOM else policy_named(wish.policy)
     sessions.set_policy(tx, session.id, write_policy(_allowed(session.engine, policy)))
     audit.record(tx, caller, "session.policy", ids.show("ses", session.id), policy=wish.policy)
-    tx.after_commit(lambda: wake(session_id))
+    tx.emit(PacingChanged(account_id=session.account_id, session_id=session.id))
 
 
 def show(sql: Sql, account_id: int, session_id: int) -> PolicyView:

@@ -9,7 +9,7 @@ from wame_box.contacts import store as contacts
 from wame_box.contacts.optout import is_opt_in, is_opt_out
 from wame_box.kernel.clock import DAY
 from wame_box.kernel.db import Tx
-from wame_box.messaging import batch_store, peer_store, store
+from wame_box.messaging import batch_store, peer_store, postponed_store, store
 from wame_box.messaging.models import MessageReceived, MessageStatus
 from wame_box.sessions.engine import Inbound, MessageKind
 from wame_box.sessions.models import Session
@@ -35,10 +35,9 @@ def receive(tx: Tx, session: Session, inbound: Inbound, wake: Callable[[int], No
         inbound.at,
     )
     peer_store.note_inbound(tx, session.id, inbound.address, contact.id)
-    if (
-        peer_store.no_longer_new(tx, session.id, inbound.address) + store.lift_restriction(tx, session.id, inbound.address)
-        and wake
-    ):
+    freed = peer_store.no_longer_new(tx, session.id, inbound.address)
+    freed += postponed_store.lift_restriction(tx, session.id, inbound.address)
+    if freed and wake:
         tx.after_commit(lambda: wake(session.id))
     answered = _count_reply(tx, session.id, inbound.address)
     _obey(tx, session.account_id, contact.id, inbound)

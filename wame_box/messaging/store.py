@@ -276,21 +276,6 @@ def count_attempt(tx: Tx, message_id: int) -> None:
     tx.run("UPDATE messages SET attempts = attempts + 1 WHERE id = ?", message_id)
 
 
-def postpone(tx: Tx, message_id: int, until: int, reason: str) -> None:
-    tx.run("UPDATE messages SET due_at = ?, wait_reason = ? WHERE id = ? AND status = 'queued'", until, reason, message_id)
-
-
-def lift_restriction(tx: Tx, session_id: int, address: str) -> int:
-    """Messages to somebody who wrote first may go although WhatsApp restricted the number. Returns how many waited for that."""
-    return tx.run(
-        "UPDATE messages SET due_at = ?, wait_reason = NULL WHERE session_id = ? AND address = ? AND status = 'queued'"
-        " AND wait_reason = 'restricted'",
-        tx.now,
-        session_id,
-        address,
-    )
-
-
 def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, int | None], error: str | None) -> None:
     """Writes a message's new state with the times that it reached (None: not reached after all); the old state is what the
     row said."""

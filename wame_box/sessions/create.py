@@ -11,7 +11,7 @@ from wame_box.kernel.db import Tx
 from wame_box.kernel.errors import FieldError, Refused
 from wame_box.sessions import store
 from wame_box.sessions.lookup import need_session
-from wame_box.sessions.models import EngineKind, NewSession, Session, SessionChanges
+from wame_box.sessions.models import EngineKind, NewSession, PacingChanged, Session, SessionChanges
 from wame_box.sessions.policy import read_policy
 from wame_box.sessions.supervisor import Supervisor
 
@@ -48,6 +48,7 @@ def change_session(tx: Tx, caller: Caller, session_id: int, changes: SessionChan
     store.rename(tx, session.id, name)
     if policy != session.policy:
         store.set_policy(tx, session.id, policy)
+        tx.emit(PacingChanged(account_id=session.account_id, session_id=session.id))
         audit.record(tx, caller, "session.policy_changed", session.public_id, policy=read_policy(policy).name)
     return msgspec.structs.replace(session, name=name, policy=policy)
 

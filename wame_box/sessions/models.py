@@ -154,6 +154,14 @@ class SessionQr(Event, frozen=True, kw_only=True):
         return f"session:{self.session_id}"
 
 
+class PacingChanged(Event, frozen=True, kw_only=True):
+    """For the house: the session's policy or WhatsApp's restriction is another, and what waited for the old one may go."""
+
+    type: ClassVar[str] = "session.pacing_changed"
+    stored: ClassVar[bool] = False
+    session_id: int
+
+
 class SessionDeleted(Event, frozen=True, kw_only=True):
     """For the house: the session is gone, and nothing is sent over it any more."""
 

@@ -24,7 +24,7 @@ from wame_box.sessions.engine import (
     Receipt,
     Restricted,
 )
-from wame_box.sessions.models import Qr, Session, SessionQr, SessionStatus
+from wame_box.sessions.models import PacingChanged, Qr, Session, SessionQr, SessionStatus
 from wame_box.sessions.status import announce_status, change_status
 
 MessageEvent = Receipt | Inbound
@@ -101,6 +101,7 @@ class SessionOutlet:
             case Restricted():
                 store.set_restricted(tx, session.id, event.until)
                 announce_status(tx, session)
+                tx.emit(PacingChanged(account_id=session.account_id, session_id=session.id))
         return session
 
     def _qr_shown(self, tx: Tx, session: Session, event: QrShown) -> Session:

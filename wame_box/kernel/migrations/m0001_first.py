@@ -186,6 +186,7 @@ CREATE TABLE messages (
     replied_at INTEGER
 ) STRICT;
 CREATE INDEX messages_queue ON messages (session_id, batch_id, is_new, priority, due_at, id) WHERE status = 'queued';
+CREATE INDEX messages_postponed ON messages (session_id, id) WHERE status = 'queued' AND wait_reason IS NOT NULL;
 CREATE INDEX messages_in_flight ON messages (session_id, id) WHERE status = 'sending';
 CREATE UNIQUE INDEX messages_by_wa_id ON messages (session_id, wa_id) WHERE wa_id IS NOT NULL;
 CREATE INDEX messages_of_account ON messages (account_id, id);
