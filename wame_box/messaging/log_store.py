@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wame_box.contacts.phone import pretty
 from wame_box.kernel.db import Sql
+from wame_box.messaging import filters
 from wame_box.messaging.models import Direction, Message, MessageStatus
 from wame_box.messaging.store import COLUMNS
 from wame_box.sessions.models import SessionStatus
@@ -66,22 +65,17 @@ def lines(
     status: MessageStatus | None = None,
 ) -> list[Line]:
     """Newest first, those older than the id `before`."""
-    where, params = ["m.account_id = ?", "m.id < ?"], [account_id, before]
-    wanted: dict[str, Any] = {"session_id": session_id, "direction": direction, "status": status, "address": address}
-    for column, value in wanted.items():
-        if value is not None:
-            where.append(f"m.{column} = ?")
-            params.append(value)
-    if address is not None and session_id is None:
-        # A number's messages are found by chat; without its session SQLite would walk through all of the account's.
-        where.append("m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)")
-        params.append(account_id)
-        where[0] = "+m.account_id = ?"
-    if batch_id is not None:
-        # Said twice, so that the partial index of batches fits.
-        where.append("m.batch_id = ? AND m.batch_id > 0")
-        params.append(batch_id)
-    return sql.all(Line, f"{LINE} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?", *params, limit)
+    query, params = filters.page(
+        account_id,
+        before,
+        limit,
+        session_id=session_id,
+        batch_id=batch_id,
+        address=address,
+        direction=direction,
+        status=status,
+    )
+    return sql.all(Line, f"{LINE} WHERE m.id IN ({query}) ORDER BY m.id DESC", *params)
 
 
 def chat(sql: Sql, account_id: int, session_id: int, address: str, before: int, limit: int) -> list[Line]:

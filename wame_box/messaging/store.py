@@ -8,6 +8,7 @@ import msgspec
 
 from wame_box.kernel import ids
 from wame_box.kernel.db import Sql, Tx
+from wame_box.messaging import filters
 from wame_box.messaging.models import Direction, Message, MessageStatus, Priority
 from wame_box.sessions.engine import MessageKind
 
@@ -147,27 +148,18 @@ def messages(
     status: MessageStatus | None = None,
 ) -> list[Message]:
     """Newest first, those older than the id `before`."""
-    where, params = ["m.account_id = ?", "m.id < ?"], [account_id, before]
-    wanted: dict[str, Any] = {
-        "session_id": session_id,
-        "batch_id": batch_id,
-        "contact_id": contact_id,
-        "address": address,
-        "direction": direction,
-        "status": status,
-    }
-    for column, value in wanted.items():
-        if value is not None:
-            where.append(f"m.{column} = ?")
-            params.append(value)
-    if address is not None:
-        # A number's messages are found by chat; by itself SQLite would walk through all of the account's.
-        where[0] = "+m.account_id = ?"
-        if session_id is None:
-            where.append("m.session_id IN (SELECT id FROM sessions WHERE account_id = ?)")
-            params.append(account_id)
-    query = f"SELECT {COLUMNS} {FROM} WHERE {' AND '.join(where)} ORDER BY m.id DESC LIMIT ?"
-    return sql.all(Message, query, *params, limit)
+    query, params = filters.page(
+        account_id,
+        before,
+        limit,
+        session_id=session_id,
+        batch_id=batch_id,
+        contact_id=contact_id,
+        address=address,
+        direction=direction,
+        status=status,
+    )
+    return sql.all(Message, f"SELECT {COLUMNS} {FROM} WHERE m.id IN ({query}) ORDER BY m.id DESC", *params)
 
 
 def cancel_queued(tx: Tx, account_id: int, message_id: int, reason: str) -> bool:

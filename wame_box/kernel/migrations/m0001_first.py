@@ -190,6 +190,9 @@ CREATE INDEX messages_postponed ON messages (session_id, id) WHERE status = 'que
 CREATE INDEX messages_in_flight ON messages (session_id, id) WHERE status = 'sending';
 CREATE UNIQUE INDEX messages_by_wa_id ON messages (session_id, wa_id) WHERE wa_id IS NOT NULL;
 CREATE INDEX messages_of_account ON messages (account_id, id);
+CREATE INDEX messages_by_status ON messages (account_id, status, id)
+    WHERE status IN ('queued', 'unknown', 'played', 'failed', 'cancelled', 'expired');
+CREATE INDEX messages_received ON messages (account_id, id) WHERE direction = 'in';
 CREATE INDEX messages_of_chat ON messages (session_id, address, id);
 CREATE UNIQUE INDEX messages_once_per_contact ON messages (batch_id, contact_id) WHERE batch_id > 0;
 CREATE UNIQUE INDEX messages_once_per_address ON messages (batch_id, address) WHERE batch_id > 0;
