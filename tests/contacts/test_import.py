@@ -318,7 +318,8 @@ async def test_the_end_is_an_event_and_live_news(house: House, alice: Person) ->
     with kernel.live.subscribe(alice.account_id, [imports.topic(row.id)]) as heard:
         await run(house, await start(house, alice, row))
         await asyncio.sleep(0)
-        news = [heard.queue.get_nowait()[1] for _ in range(heard.queue.qsize())]
+        heard_of = [heard.queue.get_nowait() for _ in range(heard.queue.qsize())]
+        news = [item[1] for item in heard_of if item is not None]
     assert [(one["status"], one["rows"], one["total"]) for one in news] == [("running", 1, 1), ("finished", 1, 1)]
 
     def told(sql: Sql) -> list[str]:

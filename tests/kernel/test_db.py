@@ -220,9 +220,12 @@ async def test_a_full_disk_is_no_fault_of_a_follower(db: Database) -> None:
 async def test_a_wake_that_fails_silences_no_other(db: Database) -> None:
     woken: list[str] = []
 
+    def broken() -> None:
+        raise IndexError("a wake that fails")
+
     def unit(tx: Tx) -> None:
         tx.after_commit(lambda: woken.append("before"))
-        tx.after_commit(lambda: woken[9])  # type: ignore[arg-type,return-value]
+        tx.after_commit(broken)
         tx.after_commit(lambda: woken.append("after"))
 
     await db.write(unit)
