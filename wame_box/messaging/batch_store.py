@@ -118,20 +118,6 @@ def stopped_with_rest(sql: Sql) -> list[int]:
     )
 
 
-def sent_per_minute(sql: Sql, batch_id: int, step: int) -> list[tuple[int, int, int, int, int]]:
-    """(start of the step in ms, sent, delivered, read, failed) counted by the step in which each happened."""
-    parts = " UNION ALL ".join(
-        f"SELECT {column} / :step * :step AS moment, '{column}' AS what FROM messages"  # noqa: S608 (names of ours)
-        f" WHERE batch_id = :batch AND batch_id > 0 AND {column} IS NOT NULL"
-        for column in ("sent_at", "delivered_at", "read_at", "failed_at")
-    )
-    query = (
-        "SELECT moment, sum(what = 'sent_at'), sum(what = 'delivered_at'), sum(what = 'read_at'), sum(what = 'failed_at')"  # noqa: S608
-        f" FROM ({parts}) GROUP BY moment ORDER BY moment"
-    ).replace(":step", str(int(step)))
-    return sql.rows(query.replace(":batch", str(int(batch_id))))
-
-
 def failures(sql: Sql, batch_id: int) -> list[tuple[str, int]]:
     """(error code, how many), most frequent first."""
     return sql.rows(
