@@ -18,6 +18,7 @@ from wame_box.contacts import consent
 from wame_box.contacts import store as contacts
 from wame_box.kernel.db import Sql, Tx
 from wame_box.messaging import batch_store, dispatch, session_end
+from wame_box.messaging import store as messages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -152,14 +153,14 @@ async def test_a_restart_in_between_ends_the_rest(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(box.dispatcher, "end_session", lambda session_id: None)
     await delete(post)
     assert await box.kernel.db.write(session_end.end_some, post.session.id) == 6
-    assert await box.kernel.db.read(session_end.left_behind) == [post.session.id]
+    assert await box.kernel.db.read(messages.of_deleted_sessions) == [post.session.id]
     await box.stop()
     again = await life.begin()
     try:
         await until(lambda: idle(again, post.session.id))
         found = await statuses(again, post.session.id)
         assert [(status, number) for status, _, number in found] == [("cancelled", 11), ("failed", 4)]
-        assert await again.kernel.db.read(session_end.left_behind) == []
+        assert await again.kernel.db.read(messages.of_deleted_sessions) == []
         assert row.batch_id is not None
         batch = await again.kernel.db.read(batch_store.batch, post.owner.account_id, row.batch_id)
         assert batch is not None and batch.sent + batch.failed + batch.cancelled == batch.total == 12

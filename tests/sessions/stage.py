@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 from dataclasses import dataclass, field
@@ -20,13 +21,14 @@ from wame_box.kernel.files import FileStore
 from wame_box.kernel.kernel import Kernel
 from wame_box.kernel.live import LiveHub
 from wame_box.kernel.outbound_http import OutboundHttp
+from wame_box.kernel.paging import Window
 from wame_box.sessions import store
 from wame_box.sessions.create import create_session
 from wame_box.sessions.engine import Engine, Inbound, MessageKind, OutboundMessage, Receipt
 from wame_box.sessions.engines.sandbox import phones
 from wame_box.sessions.engines.sandbox.engine import SandboxEngines
 from wame_box.sessions.engines.sandbox.knobs import KnobChanges
-from wame_box.sessions.engines.sandbox.models import Phone
+from wame_box.sessions.engines.sandbox.models import ChatMessage, Phone
 from wame_box.sessions.engines.sandbox.world import SandboxWorld
 from wame_box.sessions.live import announce
 from wame_box.sessions.models import EngineKind, NewSession, Session, SessionQr, SessionState, SessionStatus, SessionStatusChanged
@@ -173,3 +175,19 @@ async def set_up(folder: Path, key: bytes | None = None, clock: FakeClock | None
     await world.start()
     await supervisor.start()
     return stage
+
+
+def lines(stage: Stage) -> list[dict[str, object]]:
+    """What the ledger's file says."""
+    return [json.loads(line) for line in (stage.folder / "sandbox" / "ledger.jsonl").read_text().splitlines()]
+
+
+def told(stage: Stage) -> list[tuple[str, str]]:
+    """(WhatsApp id, what happened), in the order the box was told."""
+    return [(one.refs[0], one.status.value) if isinstance(one, Receipt) else (one.wa_id, "inbound") for one in stage.said]
+
+
+async def chat(stage: Stage, session_id: int, number: str = CUSTOMER) -> list[ChatMessage]:
+    """Oldest first."""
+    rows, _ = await phones.list_messages(stage.world, session_id, number, Window(limit=200))
+    return rows[::-1]

@@ -118,6 +118,14 @@ def stopped_with_rest(sql: Sql) -> list[int]:
     )
 
 
+def reaches(sql: Sql, batch_id: int, contact_id: int | None, address: str) -> bool:
+    """Whether the batch has a message to this person or this address already."""
+    # `batch_id > 0` is said again, or SQLite would not see that the partial indexes fit, and scan the table.
+    by_address = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND address = ?"
+    by_contact = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND contact_id = ?"
+    return sql.value(by_address, batch_id, address) is not None or sql.value(by_contact, batch_id, contact_id) is not None
+
+
 def failures(sql: Sql, batch_id: int) -> list[tuple[str, int]]:
     """(error code, how many), most frequent first."""
     return sql.rows(

@@ -35,7 +35,7 @@ def add(tx: Tx, batch: Batch, kind: MessageKind, recipients: Sequence[Recipient]
     """Adds messages; somebody who is in the batch already is left out. Returns how many were added."""
     added = 0
     for recipient in recipients:
-        if _in_batch(tx, batch.id, recipient):
+        if batch_store.reaches(tx, batch.id, recipient.contact_id, recipient.address):
             continue
         store.insert_outbound(
             tx,
@@ -55,16 +55,6 @@ def add(tx: Tx, batch: Batch, kind: MessageKind, recipients: Sequence[Recipient]
         batch_store.count(tx, batch.id, total=added)
         tx.after_commit(lambda: wake(batch.session_id))
     return added
-
-
-def _in_batch(tx: Tx, batch_id: int, recipient: Recipient) -> bool:
-    # `batch_id > 0` is said again, or SQLite would not see that the partial indexes fit, and scan the table.
-    by_contact = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND contact_id = ?"
-    by_address = "SELECT 1 FROM messages WHERE batch_id = ? AND batch_id > 0 AND address = ?"
-    return (
-        tx.value(by_address, batch_id, recipient.address) is not None
-        or tx.value(by_contact, batch_id, recipient.contact_id) is not None
-    )
 
 
 def complete(tx: Tx, batch: Batch) -> None:

@@ -65,7 +65,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Ends what deleted sessions and stopped batches left behind; sessions wake their workers when they connect."""
-        for session_id in await self._kernel.db.read(session_end.left_behind):
+        for session_id in await self._kernel.db.read(store.of_deleted_sessions):
             self.end_session(session_id)
         for batch_id in await self._kernel.db.read(batch_store.stopped_with_rest):
             self.cancel_rest(batch_id)

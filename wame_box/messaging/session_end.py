@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from wame_box.kernel.db import Sql, Tx
+from wame_box.kernel.db import Tx
 from wame_box.messaging import batch_store, receipts, store
 from wame_box.messaging.models import BatchStatus, BatchStopped
 from wame_box.sessions.models import SessionDeleted
@@ -32,12 +32,3 @@ def end_some(tx: Tx, session_id: int) -> int:
     for batch_id, number in Counter(batch_id for _, batch_id in waiting if batch_id).items():
         batch_store.count(tx, batch_id, cancelled=number)
     return len(in_flight) + len(waiting)
-
-
-def left_behind(sql: Sql) -> list[int]:
-    """Deleted sessions that still have messages to end."""
-    return sql.values(
-        "SELECT id FROM sessions s WHERE deleted_at IS NOT NULL AND ("
-        "EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND m.status = 'queued')"
-        " OR EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND m.status = 'sending'))"
-    )

@@ -280,3 +280,12 @@ def set_progress(tx: Tx, row: Message, status: MessageStatus, times: dict[str, i
         row.id,
         row.status,
     )
+
+
+def of_deleted_sessions(sql: Sql) -> list[int]:
+    """Deleted sessions that still have messages to end."""
+    return sql.values(
+        "SELECT id FROM sessions s WHERE deleted_at IS NOT NULL AND ("
+        "EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND m.status = 'queued')"
+        " OR EXISTS (SELECT 1 FROM messages m WHERE m.session_id = s.id AND m.status = 'sending'))"
+    )
